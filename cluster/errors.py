@@ -1,0 +1,82 @@
+"""The errors of the package.
+
+Each class also inherits the Django or builtin class that plain Django would raise in its place, so that code written
+for Django keeps catching it::
+
+    ClusterError
+    ├── NotInMemoryError          django.db.NotSupportedError     memory cannot answer this exactly
+    ├── UnsavedParentError        ValueError                      a write that needs a saved parent
+    ├── ClusterCycleError         ValueError                      a cluster that contains itself
+    ├── StaleClusterError         django.db.DatabaseError         a row that was to be written is gone
+    └── SerializedDataError       DeserializationError            data that cannot be loaded; has ``.problems``
+        └── ForeignChildError     ValueError                      a child whose row belongs to another parent
+
+Where Django has the exact exception (``FieldError``, ``DoesNotExist``, ``ValidationError``, ``TypeError`` for a wrong call) that one is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.serializers.base import DeserializationError
+from django.db import DatabaseError, NotSupportedError
+
+
+class ClusterError(Exception):
+    """Base of every error that the package defines."""
+
+
+class NotInMemoryError(ClusterError, NotSupportedError):
+    """A query on held objects that only the database can answer."""
+
+
+class UnsavedParentError(ClusterError, ValueError):
+    """A relation was to be written whose parent has no row yet."""
+
+
+class ClusterCycleError(ClusterError, ValueError):
+    """An instance is held, at some depth, below itself."""
+
+
+class StaleClusterError(ClusterError, DatabaseError):
+    """A row that was to be updated or deleted is no longer in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with serialized data.
+
+    Attributes:
+        path: Where it is, as a JSON path such as ``$.albums[2].songs[0].title``.
+        message: A full sentence that names the value and the way out.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class SerializedDataError(ClusterError, DeserializationError):
+    """Serialized data that cannot be loaded.
+
+    Attributes:
+        problems: Everything found wrong, in document order.
+    """
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        if isinstance(problems, str):
+            problems = [Problem("$", problems)]
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @property
+    def path(self) -> str:
+        """The JSON path of the first problem."""
+        return self.problems[0].path
+
+
+class ForeignChildError(SerializedDataError, ValueError):
+    """A child, named by its key, whose row belongs to another parent."""

@@ -1,0 +1,44 @@
+"""Where the rows of a queryset in memory come from, and where changes to them go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from django.db.models import Model
+
+
+class Source(Protocol):
+    """The list of instances behind a queryset.
+
+    A relation's manager gives one that changes the held list; ``FakeQuerySet(model, instances)`` makes a plain one.
+    """
+
+    def instances(self) -> Sequence[Model]:
+        """Return the instances in held order; the caller copies what it keeps."""
+        ...
+
+    def by_key(self, key: Any) -> Model | None:
+        """Return the instance with this primary key in constant time, or ``None``."""
+        ...
+
+    def build(self, **kwargs: Any) -> Model:
+        """Return a new instance of the model, pointing at the parent where there is one; it is not added."""
+        ...
+
+    def add(self, instances: Iterable[Model]) -> None:
+        """Add instances to the list."""
+        ...
+
+    def remove(self, instances: Iterable[Model]) -> None:
+        """Take instances out of the list; saving the cluster deletes their rows."""
+        ...
+
+
+@runtime_checkable
+class HoldsRelations(Protocol):
+    """An instance some of whose relations are in memory."""
+
+    def held_objects(self, accessor: str) -> Sequence[Model] | None:
+        """Return the objects held for a relation, or ``None`` where the database answers."""
+        ...
