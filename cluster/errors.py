@@ -5,7 +5,7 @@ for Django keeps catching it::
 
     ClusterError
     ├── NotInMemoryError          django.db.NotSupportedError     memory cannot answer this exactly
-    ├── UnsavedParentError        ValueError                      a write that needs a saved parent
+    ├── UnsavedParentError        ValueError, IntegrityError      a write that needs a saved parent
     ├── ClusterCycleError         ValueError                      a cluster that contains itself
     ├── StaleClusterError         django.db.DatabaseError         a row that was to be written is gone
     └── SerializedDataError       DeserializationError            data that cannot be loaded; has ``.problems``
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.serializers.base import DeserializationError
-from django.db import DatabaseError, NotSupportedError
+from django.db import DatabaseError, IntegrityError, NotSupportedError
 
 
 class ClusterError(Exception):
@@ -31,8 +31,11 @@ class NotInMemoryError(ClusterError, NotSupportedError):
     """A query on held objects that only the database can answer."""
 
 
-class UnsavedParentError(ClusterError, ValueError):
-    """A relation was to be written whose parent has no row yet."""
+class UnsavedParentError(ClusterError, ValueError, IntegrityError):
+    """A relation was to be written whose parent has no row yet.
+
+    Django raises ``ValueError``; django-modelcluster raises ``IntegrityError``, which code written for it may catch.
+    """
 
 
 class ClusterCycleError(ClusterError, ValueError):

@@ -1,0 +1,217 @@
+"""The list of objects that an instance holds for one relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self, overload
+
+from django.db.models import Model
+
+Key = tuple[type[Model], Any]
+
+
+def key_of(instance: Model) -> Key | None:
+    """Return what equality goes by in Django (concrete model and primary key), or ``None`` while there is no key."""
+    if not instance._is_pk_set():
+        return None
+    return (instance._meta.concrete_model, instance.pk)  # type: ignore[return-value]
+
+
+class HeldList(Sequence[Model]):
+    """Distinct objects in the order in which they came, found by key or identity without a scan.
+
+    Every object has a slot; one that equals a held object takes its slot. The index is made on first use, so that a
+    list can be unpickled before its objects are whole.
+    """
+
+    __slots__ = ("_index", "_next", "_slots")
+
+    def __init__(self, objects: Iterable[Model] = ()) -> None:
+        self._fill(list(objects))
+
+    def _fill(self, objects: list[Model]) -> None:
+        self._slots: dict[int, Model] = dict(enumerate(objects))
+        self._next = len(objects)
+        self._index: SlotIndex | None = None
+
+    def __len__(self) -> int:
+        self._indexed()
+        return len(self._slots)
+
+    def __iter__(self) -> Iterator[Model]:
+        self._indexed()
+        return iter(self._slots.values())
+
+    @overload
+    def __getitem__(self, index: int) -> Model: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Model]: ...
+    def __getitem__(self, index: int | slice) -> Model | list[Model]:
+        return list(self)[index]
+
+    def __contains__(self, candidate: object) -> bool:
+        return isinstance(candidate, Model) and self.find(candidate) is not None
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, list | HeldList):
+            return list(self) == list(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def find(self, candidate: Model) -> Model | None:
+        """Return the held object that is, or equals, ``candidate``."""
+        slot = self._indexed().slot_of(candidate)
+        return None if slot is None else self._slots[slot]
+
+    def by_key(self, key: Key) -> Model | None:
+        """Return the held object with this concrete model and primary key."""
+        slot = self._indexed().slot_of_key(key)
+        return None if slot is None else self._slots[slot]
+
+    def add(self, instance: Model) -> Model | None:
+        """Append ``instance``, or put it in the slot of its equal; return the object that it replaced."""
+        index = self._indexed()
+        slot = index.slot_of(instance)
+        if slot is None:
+            self._place(self._next, instance, index)
+            self._next += 1
+            return None
+        replaced = self._slots[slot]
+        if replaced is instance:
+            return None
+        index.forget(slot, replaced)
+        self._place(slot, instance, index)
+        return replaced
+
+    def discard(self, instance: Model) -> Model | None:
+        """Take out the object that is, or equals, ``instance`` and return it."""
+        index = self._indexed()
+        slot = index.slot_of(instance)
+        if slot is None:
+            return None
+        held = self._slots.pop(slot)
+        index.forget(slot, held)
+        return held
+
+    def copy(self) -> Self:
+        """Return an independent list of the same objects."""
+        return type(self)(self)
+
+    def _place(self, slot: int, instance: Model, index: SlotIndex) -> None:
+        self._slots[slot] = instance
+        index.remember(slot, instance)
+
+    def _indexed(self) -> SlotIndex:
+        """Return the index; the first time, drop all but the last of equal objects."""
+        if self._index is None:
+            came, self._slots, self._index = self._slots.values(), {}, SlotIndex()
+            for instance in came:
+                self.add(instance)
+        return self._index
+
+    def __getstate__(self) -> list[Model]:
+        return list(self)
+
+    def __setstate__(self, objects: list[Model]) -> None:
+        self._fill(objects)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        # Two steps, so that a cycle (child -> parent -> this list -> child) finds the list while it is being filled.
+        return (type(self), (), self.__getstate__())
+
+
+class SlotIndex:
+    """Slots by identity and by key, the key being the one an object had when it was last looked at."""
+
+    __slots__ = ("by_identity", "by_key", "keyless", "keys")
+
+    def __init__(self) -> None:
+        self.by_identity: dict[int, int] = {}
+        self.by_key: dict[Key, int] = {}
+        self.keys: dict[int, Key] = {}
+        self.keyless: dict[int, Model] = {}
+
+    def remember(self, slot: int, instance: Model) -> None:
+        """Index an object."""
+        self.by_identity[id(instance)] = slot
+        key = key_of(instance)
+        if key is None:
+            self.keyless[slot] = instance
+        else:
+            self.by_key[key] = slot
+            self.keys[slot] = key
+
+    def forget(self, slot: int, instance: Model) -> None:
+        """Drop an object from the index, whatever became of its key."""
+        del self.by_identity[id(instance)]
+        self.keyless.pop(slot, None)
+        key = self.keys.pop(slot, None)
+        if key is not None:
+            self.by_key.pop(key, None)
+
+    def slot_of(self, candidate: Model) -> int | None:
+        """Return the slot of an object by identity, else by key."""
+        slot = self.by_identity.get(id(candidate))
+        if slot is None and (key := key_of(candidate)) is not None:
+            slot = self.slot_of_key(key)
+        return slot
+
+    def slot_of_key(self, key: Key) -> int | None:
+        """Return the slot of a key, also of one that an object was given after it was added."""
+        slot = self.by_key.get(key)
+        if slot is None and self.keyless:
+            self._key_the_keyless()
+            slot = self.by_key.get(key)
+        return slot
+
+    def _key_the_keyless(self) -> None:
+        for slot, instance in list(self.keyless.items()):
+            key = key_of(instance)
+            if key is not None:
+                del self.keyless[slot]
+                self.by_key[key] = slot
+                self.keys[slot] = key
+
+
+class HeldLinks(HeldList):
+    """The objects of a many-to-many, each with what its row of the through model is to have besides the two keys."""
+
+    __slots__ = ("_through_defaults",)
+
+    def _fill(self, objects: list[Model]) -> None:
+        super()._fill(objects)
+        self._through_defaults: dict[int, dict[str, Any]] = {}
+
+    def give_defaults(self, instance: Model, defaults: dict[str, Any]) -> None:
+        """Note the ``through_defaults`` with which a held object is linked."""
+        self._through_defaults[id(instance)] = defaults
+
+    def defaults_of(self, instance: Model) -> dict[str, Any]:
+        """Return the ``through_defaults`` with which a held object is linked."""
+        return self._through_defaults.get(id(instance), {})
+
+    def discard(self, instance: Model) -> Model | None:
+        """Take out an object together with its ``through_defaults``."""
+        held = super().discard(instance)
+        if held is not None:
+            self._through_defaults.pop(id(held), None)
+        return held
+
+    def copy(self) -> Self:
+        """Return an independent list of the same objects and ``through_defaults``."""
+        copied = super().copy()
+        copied._through_defaults = dict(self._through_defaults)
+        return copied
+
+    def __getstate__(self) -> Any:
+        return (list(self), [self.defaults_of(instance) for instance in self])
+
+    def __setstate__(self, state: Any) -> None:
+        objects, defaults = state
+        self._fill(objects)
+        pairs = zip(objects, defaults, strict=True)
+        self._through_defaults = {id(instance): given for instance, given in pairs if given}

@@ -1,0 +1,111 @@
+"""What one instance holds in memory, and what the database had when it began to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.db.models import Model
+
+from cluster.relations.held import HeldList, Key, key_of
+
+STATE = "_cluster_state"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The rows that a live relation had when it became held.
+
+    Attributes:
+        rows: By key, the values of the loaded concrete fields by attname; for links, an empty dict each.
+    """
+
+    rows: dict[Key, dict[str, Any]]
+
+    @classmethod
+    def of(cls, instances: Iterable[Model]) -> Baseline:
+        """Record rows as they were just loaded."""
+        return cls({key: loaded_values(instance) for instance in instances if (key := key_of(instance)) is not None})
+
+    def without(self, key: Key) -> Baseline:
+        """Return the baseline as if a row had not been there."""
+        return Baseline({known: values for known, values in self.rows.items() if known != key})
+
+
+def loaded_values(instance: Model) -> dict[str, Any]:
+    """Return the values of the concrete fields that are loaded, by attname, without fetching deferred ones."""
+    values = instance.__dict__
+    return {attname: values[attname] for attname in concrete_attnames(type(instance)) if attname in values}
+
+
+def concrete_attnames(model: type[Model]) -> tuple[str, ...]:
+    """Return the attnames of the concrete fields of a model, those of its multi-table parents included."""
+    return tuple(concrete.attname for concrete in model._meta.concrete_fields)
+
+
+class Outcome(Protocol):
+    """What is kept aside of a save until it is known whether its transaction was committed."""
+
+    def settle(self) -> None:
+        """Put memory back as it was before the save if its transaction was rolled back, and forget it when known."""
+        ...
+
+
+@dataclass(slots=True)
+class ClusterState:
+    """Everything that one instance holds in memory.
+
+    Attributes:
+        held: The held lists by relation name.
+        baselines: By relation name what the database had; a held relation without one declares its whole content.
+        given_away: By relation name the keys of rows that were taken out by giving them to another parent; a save of
+            this parent leaves them alone.
+        pending: What the last save put aside, while its outcome is open.
+        is_being_saved: Whether a save of the cluster is writing this instance right now.
+    """
+
+    held: dict[str, HeldList] = field(default_factory=dict)
+    baselines: dict[str, Baseline] = field(default_factory=dict)
+    given_away: dict[str, set[Key]] = field(default_factory=dict)
+    pending: Outcome | None = None
+    is_being_saved: bool = False
+
+    def drop(self, name: str) -> None:
+        """Forget what is held for a relation: the database answers again."""
+        self.held.pop(name, None)
+        self.baselines.pop(name, None)
+        self.given_away.pop(name, None)
+
+    def declare(self, name: str, held: HeldList) -> None:
+        """Hold a list as the whole content of a relation."""
+        self.drop(name)
+        self.held[name] = held
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        # What is pending belongs to this process and connection: a copy starts from what is held now.
+        return (self.held, self.baselines, self.given_away)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.held, self.baselines, self.given_away = state
+        self.pending, self.is_being_saved = None, False
+
+
+def state_of(instance: Model) -> ClusterState | None:
+    """Return what an instance holds, or ``None`` when it never held anything.
+
+    Settles an open outcome first: after a rollback the state is the one before the save.
+    """
+    state: ClusterState | None = instance.__dict__.get(STATE)
+    if state is not None and state.pending is not None:
+        state.pending.settle()
+        state = instance.__dict__.get(STATE)
+    return state
+
+
+def ensure_state(instance: Model) -> ClusterState:
+    """Return what an instance holds, beginning an empty state for one that never held anything."""
+    state = state_of(instance)
+    if state is None:
+        state = instance.__dict__[STATE] = ClusterState()
+    return state
