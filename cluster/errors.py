@@ -6,12 +6,14 @@ for Django keeps catching it::
     ClusterError
     ├── NotInMemoryError          django.db.NotSupportedError     memory cannot answer this exactly
     ├── UnsavedParentError        ValueError, IntegrityError      a write that needs a saved parent
+    ├── HeldRelationsError        ValueError                      a call that would drop what is held
     ├── ClusterCycleError         ValueError                      a cluster that contains itself
     ├── StaleClusterError         django.db.DatabaseError         a row that was to be written is gone
     └── SerializedDataError       DeserializationError            data that cannot be loaded; has ``.problems``
         └── ForeignChildError     ValueError                      a child whose row belongs to another parent
 
-Where Django has the exact exception (``FieldError``, ``DoesNotExist``, ``ValidationError``, ``TypeError`` for a wrong call) that one is raised.
+Where Django has the exact exception (``FieldError``, ``DoesNotExist``, ``ValidationError``, ``TypeError`` for a wrong
+call) that one is raised.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ class UnsavedParentError(ClusterError, ValueError, IntegrityError):
 
     Django raises ``ValueError``; django-modelcluster raises ``IntegrityError``, which code written for it may catch.
     """
+
+
+class HeldRelationsError(ClusterError, ValueError):
+    """A call of plain Django that would silently drop the relations that an instance holds."""
 
 
 class ClusterCycleError(ClusterError, ValueError):

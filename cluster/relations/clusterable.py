@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Model
 
 from cluster.relations.held import HeldList
-from cluster.relations.state import state_of
+from cluster.relations.state import has_row, state_of
 
 
 class Clusterable:
@@ -21,7 +21,7 @@ class Clusterable:
         state = state_of(self)  # type: ignore[arg-type]
         if state is not None and accessor in state.held:
             return state.held[accessor]
-        return () if self._state.adding else None  # type: ignore[attr-defined]
+        return None if has_row(self) else ()  # type: ignore[arg-type]
 
     @property
     def _cluster_related_objects(self) -> dict[str, HeldList]:

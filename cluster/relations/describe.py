@@ -18,7 +18,7 @@ class Relation:
     """One child relation or parental many-to-many of a model.
 
     Attributes:
-        name: The name under which the parent has it: the accessor of a child relation, the name of a many-to-many field.
+        name: The name under which the parent has it: a child relation's accessor, a many-to-many field's name.
         field: The child's ``ParentalKey``, or the parent's ``ParentalManyToManyField``.
         rel: The field's relation object, as ``_meta.related_objects`` and ``field.remote_field`` give it.
         related_model: The model of the objects in the relation.
@@ -81,8 +81,8 @@ def relations_of(model: type[Model]) -> Relations:
     known = _descriptions.get(model)
     if known is not None and known[0] is reverse and known[1] is forward:
         return known[2]
-    children = tuple(_child_relation(rel) for rel in reverse if _is_parental(rel.remote_field, ForeignKey))
-    links = tuple(_link_relation(field) for field in forward if _is_parental(field, ManyToManyField))
+    children = tuple(child_relation(rel) for rel in reverse if _is_parental(rel.remote_field, ForeignKey))
+    links = tuple(link_relation(field) for field in forward if _is_parental(field, ManyToManyField))
     description = Relations(model, children, links)
     _descriptions[model] = (reverse, forward, description)
     return description
@@ -92,13 +92,15 @@ def _is_parental(field: Any, kind: type) -> bool:
     return isinstance(field, ParentalField) and isinstance(field, kind)
 
 
-def _child_relation(rel: ForeignObjectRel) -> Relation:
+def child_relation(rel: ForeignObjectRel) -> Relation:
+    """Describe the reverse side of a ``ParentalKey``."""
     return Relation(
         name=str(rel.get_accessor_name()), field=rel.field, rel=rel, related_model=rel.related_model, is_child=True
     )
 
 
-def _link_relation(field: Any) -> Relation:
+def link_relation(field: Any) -> Relation:
+    """Describe a ``ParentalManyToManyField``."""
     return Relation(
         name=field.name, field=field, rel=field.remote_field, related_model=field.related_model, is_child=False
     )

@@ -154,10 +154,14 @@ class SlotIndex:
             self.by_key.pop(key, None)
 
     def slot_of(self, candidate: Model) -> int | None:
-        """Return the slot of an object by identity, else by key."""
+        """Return the slot of an object by identity, else by key.
+
+        One that was never saved cannot equal an object that was given its key by the database meanwhile, so that adding
+        many of them stays linear.
+        """
         slot = self.by_identity.get(id(candidate))
         if slot is None and (key := key_of(candidate)) is not None:
-            slot = self.slot_of_key(key)
+            slot = self.by_key.get(key) if candidate._state.adding else self.slot_of_key(key)
         return slot
 
     def slot_of_key(self, key: Key) -> int | None:

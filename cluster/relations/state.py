@@ -13,6 +13,11 @@ from cluster.relations.held import HeldList, Key, key_of
 STATE = "_cluster_state"
 
 
+def has_row(instance: Model) -> bool:
+    """Whether the database knows the instance, as far as memory can tell: it was loaded or saved and has its key."""
+    return not instance._state.adding and instance._is_pk_set()
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """The rows that a live relation had when it became held.
@@ -27,10 +32,6 @@ class Baseline:
     def of(cls, instances: Iterable[Model]) -> Baseline:
         """Record rows as they were just loaded."""
         return cls({key: loaded_values(instance) for instance in instances if (key := key_of(instance)) is not None})
-
-    def without(self, key: Key) -> Baseline:
-        """Return the baseline as if a row had not been there."""
-        return Baseline({known: values for known, values in self.rows.items() if known != key})
 
 
 def loaded_values(instance: Model) -> dict[str, Any]:

@@ -1,0 +1,35 @@
+"""What differs between the supported versions of Django, and the private names of Django that are used.
+
+``tests/unit/test_compat.py`` fails when Django changes one of them.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import django
+from django.db.models import Model
+
+
+def classes_of(module: ModuleType, *names: str) -> tuple[type, ...]:
+    """Return the named classes that a module of this Django has.
+
+    Remove when Django >= 6.1 is the floor, the first one that has all the names asked for.
+    """
+    return tuple(getattr(module, name) for name in names if hasattr(module, name))
+
+
+def save_options(instance: Model, args: tuple[Any, ...], **options: Any) -> dict[str, Any]:
+    """Return the options of a ``save()`` call, positional ones included where Django still takes them.
+
+    Raises:
+        TypeError: This Django takes keywords only.
+    """
+    if not args:
+        return options
+    # Remove when Django >= 6.0 is the floor: 5.2 takes positional arguments with a deprecation warning.
+    if django.VERSION < (6, 0):
+        values = instance._parse_save_params(*args, method_name="save", **options)  # type: ignore[attr-defined]
+        return dict(zip(options, values, strict=True))
+    raise TypeError(f"{type(instance).__name__}.save() takes 1 positional argument but {len(args) + 1} were given")

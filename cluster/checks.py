@@ -1,0 +1,51 @@
+"""System checks of clusterable models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.core import checks
+from django.db.models import ManyToManyField, Model
+
+from cluster.relations import ParentalField, relations_of
+
+
+def check_clusterable_model(model: type[Model]) -> list[checks.CheckMessage]:
+    """Check what can be wrong with the relations of one clusterable model."""
+    if model._meta.abstract or model._meta.swapped:
+        return []
+    return [*_plain_many_to_many(model), *_ambiguous_names(model)]
+
+
+def _plain_many_to_many(model: type[Model]) -> list[checks.CheckMessage]:
+    plain: list[Any] = [
+        field
+        for field in model._meta.local_many_to_many
+        if isinstance(field, ManyToManyField) and not isinstance(field, ParentalField)
+    ]
+    return [
+        checks.Warning(
+            f"{model.__name__}.{field.name} is a plain ManyToManyField, which needs a saved instance and is written at "
+            "once.",
+            hint="Use ParentalManyToManyField to make the links a part of the cluster, or silence cluster.W001.",
+            obj=field,
+            id="cluster.W001",
+        )
+        for field in plain
+    ]
+
+
+def _ambiguous_names(model: type[Model]) -> list[checks.CheckMessage]:
+    relations = relations_of(model)
+    names = Counter(relation.name for relation in (*relations.children, *relations.links))
+    return [
+        checks.Error(
+            f"{model.__name__} has {count} relations under the name {name!r}, of which only one can be reached.",
+            hint="Give one of them another related_name.",
+            obj=model,
+            id="cluster.E004",
+        )
+        for name, count in names.items()
+        if count > 1
+    ]

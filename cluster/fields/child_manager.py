@@ -1,0 +1,129 @@
+"""The manager of a child relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from cluster.fields.managers import HeldRelatedManager
+from cluster.relations import ensure_state
+from cluster.relations.holding import add_children, new_list, replace_children
+
+
+class ChildRelatedManager(HeldRelatedManager):
+    """Adds, removes and makes children in memory; ``save()`` of the parent writes them."""
+
+    def add(self, *objs: Any, bulk: bool = True) -> None:
+        """Add children; one that equals a held child takes its place, one held by another parent leaves it.
+
+        Loads a live relation first (one query). ``bulk`` is accepted as in Django and means nothing before the save.
+
+        Raises:
+            TypeError: An object is not of the relation's model; nothing was added.
+        """
+        self._check_types(objs)
+        add_children(self.instance, self.relation, self.get_object_list(), objs)
+
+    add.alters_data = True  # type: ignore[attr-defined]
+
+    async def aadd(self, *objs: Any, bulk: bool = True) -> None:
+        """Do what ``add()`` does, for async code."""
+        await sync_to_async(self.add)(*objs, bulk=bulk)
+
+    aadd.alters_data = True  # type: ignore[attr-defined]
+
+    def remove(self, *objs: Any, bulk: bool = True) -> None:
+        """Take children out; ``save()`` deletes their rows, or nulls the key where it is nullable with SET_NULL.
+
+        An object that is not in the relation is passed over, as the end state is the one asked for.
+
+        Raises:
+            TypeError: An object is not of the relation's model; nothing was removed.
+        """
+        self._check_types(objs)
+        held = self.get_object_list()
+        for child in objs:
+            removed = held.discard(child)
+            if removed is not None and self.relation.releases:
+                self.relation.point(removed, None)
+
+    remove.alters_data = True  # type: ignore[attr-defined]
+
+    async def aremove(self, *objs: Any, bulk: bool = True) -> None:
+        """Do what ``remove()`` does, for async code."""
+        await sync_to_async(self.remove)(*objs, bulk=bulk)
+
+    aremove.alters_data = True  # type: ignore[attr-defined]
+
+    def clear(self, *, bulk: bool = True) -> None:
+        """Declare the relation empty; no query."""
+        self._forget_prefetched()
+        ensure_state(self.instance).declare(self.relation.name, new_list(self.relation))
+
+    clear.alters_data = True  # type: ignore[attr-defined]
+
+    async def aclear(self, *, bulk: bool = True) -> None:
+        """Do what ``clear()`` does, for async code."""
+        await sync_to_async(self.clear)(bulk=bulk)
+
+    aclear.alters_data = True  # type: ignore[attr-defined]
+
+    def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False) -> None:
+        """Declare the whole content of the relation; no query but the one of a queryset that is given.
+
+        Raises:
+            TypeError: An object is not of the relation's model; nothing was changed.
+        """
+        children = tuple(objs)
+        self._check_types(children)
+        self._forget_prefetched()
+        replace_children(self.instance, self.relation, children)
+
+    set.alters_data = True  # type: ignore[attr-defined]
+
+    async def aset(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False) -> None:
+        """Do what ``set()`` does, for async code."""
+        await sync_to_async(self.set)(objs, bulk=bulk, clear=clear)
+
+    aset.alters_data = True  # type: ignore[attr-defined]
+
+    def create(self, **kwargs: Any) -> Any:
+        """Make a child and add it; its row is written by ``save()``."""
+        self.get_object_list()
+        return super().create(**{**kwargs, self.field.name: self.instance})
+
+    create.alters_data = True  # type: ignore[attr-defined]
+
+    async def acreate(self, **kwargs: Any) -> Any:
+        """Do what ``create()`` does, for async code."""
+        return await sync_to_async(self.create)(**kwargs)
+
+    acreate.alters_data = True  # type: ignore[attr-defined]
+
+    def get_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+        """Return the child with these values, or make one; nothing is written before ``save()``."""
+        self.get_object_list()
+        return super().get_or_create(**{**kwargs, self.field.name: self.instance})
+
+    get_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    async def aget_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+        """Do what ``get_or_create()`` does, for async code."""
+        return await sync_to_async(self.get_or_create)(**kwargs)
+
+    aget_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    def update_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+        """Change the child with these values, or make one; nothing is written before ``save()``."""
+        self.get_object_list()
+        return super().update_or_create(**{**kwargs, self.field.name: self.instance})
+
+    update_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    async def aupdate_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+        """Do what ``update_or_create()`` does, for async code."""
+        return await sync_to_async(self.update_or_create)(**kwargs)
+
+    aupdate_or_create.alters_data = True  # type: ignore[attr-defined]

@@ -1,0 +1,56 @@
+"""What a parent's class has under the name of a relation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model
+from django.db.models.fields.related_descriptors import ManyToManyDescriptor, ReverseManyToOneDescriptor
+from django.utils.functional import cached_property
+
+from cluster.fields.child_manager import ChildRelatedManager
+from cluster.fields.link_manager import LinkRelatedManager
+from cluster.fields.managers import HeldRelatedManager, build_manager_class
+from cluster.relations import Clusterable
+from cluster.relations.describe import child_relation, link_relation
+
+
+class HeldRelationDescriptor:
+    """Gives the relation's manager, and takes assignments; on a plain model it does what Django does.
+
+    Historical models in migrations are plain: they derive from ``models.Model`` alone.
+    """
+
+    related_manager_cls: type[HeldRelatedManager]
+
+    def __set__(self, instance: Model, value: Any) -> None:
+        if not isinstance(instance, Clusterable):
+            super().__set__(instance, value)  # type: ignore[misc]
+            return
+        self.related_manager_cls(instance).set(value)
+
+
+class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor):
+    """The reverse side of a ``ParentalKey``."""
+
+    @cached_property
+    def related_manager_cls(self) -> Any:
+        """The manager class: Django's own, or the one that can hold."""
+        live = super().related_manager_cls
+        if not issubclass(self.rel.model, Clusterable):
+            return live
+        superclass = self.rel.related_model._default_manager.__class__
+        return build_manager_class(ChildRelatedManager, superclass, child_relation(self.rel), live)
+
+
+class ParentalManyToManyDescriptor(HeldRelationDescriptor, ManyToManyDescriptor):
+    """The forward side of a ``ParentalManyToManyField``."""
+
+    @cached_property
+    def related_manager_cls(self) -> Any:
+        """The manager class: Django's own, or the one that can hold."""
+        live = super().related_manager_cls
+        if not issubclass(self.field.model, Clusterable):
+            return live
+        superclass = self.rel.model._default_manager.__class__
+        return build_manager_class(LinkRelatedManager, superclass, link_relation(self.field), live)

@@ -1,0 +1,200 @@
+"""The manager of a parental many-to-many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import router
+from django.db.models import Model
+from django.db.models.utils import resolve_callables
+
+from cluster.fields.managers import HeldRelatedManager
+from cluster.relations import HeldLinks, ensure_state
+from cluster.relations.holding import new_list, replace_links
+
+
+class LinkRelatedManager(HeldRelatedManager):
+    """Links and unlinks objects in memory; ``save()`` of the instance writes the rows of the through model.
+
+    Objects or their keys are taken wherever Django takes either; objects named by key alone are fetched in one query.
+    """
+
+    @property
+    def through(self) -> type[Model]:
+        """The model of the link rows."""
+        through: type[Model] = self.relation.rel.through
+        return through
+
+    def add(self, *objs: Any, through_defaults: dict[str, Any] | None = None) -> None:
+        """Link objects; those that are linked already stay as they are.
+
+        Raises:
+            TypeError: An object is of another model; nothing was added.
+            DoesNotExist: A key names no object; nothing was added.
+        """
+        targets = self._targets(objs)
+        held = self._held_links()
+        new = [target for target in targets if held.find(target) is None]
+        defaults = dict(resolve_callables(through_defaults or {}))
+        for target in new:
+            held.add(target)
+            if defaults:
+                held.give_defaults(target, defaults)
+
+    add.alters_data = True  # type: ignore[attr-defined]
+
+    async def aadd(self, *objs: Any, through_defaults: dict[str, Any] | None = None) -> None:
+        """Do what ``add()`` does, for async code."""
+        await sync_to_async(self.add)(*objs, through_defaults=through_defaults)
+
+    aadd.alters_data = True  # type: ignore[attr-defined]
+
+    def remove(self, *objs: Any) -> None:
+        """Unlink objects; those that are not linked are passed over, as in Django."""
+        held = self._held_links()
+        for instance in objs:
+            target = instance if isinstance(instance, Model) else self._held_by_key(held, instance)
+            if target is not None:
+                held.discard(target)
+
+    remove.alters_data = True  # type: ignore[attr-defined]
+
+    async def aremove(self, *objs: Any) -> None:
+        """Do what ``remove()`` does, for async code."""
+        await sync_to_async(self.remove)(*objs)
+
+    aremove.alters_data = True  # type: ignore[attr-defined]
+
+    def clear(self) -> None:
+        """Declare the relation empty; no query."""
+        self._forget_prefetched()
+        ensure_state(self.instance).declare(self.relation.name, new_list(self.relation))
+
+    clear.alters_data = True  # type: ignore[attr-defined]
+
+    async def aclear(self) -> None:
+        """Do what ``clear()`` does, for async code."""
+        await sync_to_async(self.clear)()
+
+    aclear.alters_data = True  # type: ignore[attr-defined]
+
+    def set(self, objs: Iterable[Any], *, clear: bool = False, through_defaults: dict[str, Any] | None = None) -> None:
+        """Declare the whole content; objects that stay linked keep their row of the through model.
+
+        Raises:
+            TypeError: An object is of another model; nothing was changed.
+            DoesNotExist: A key names no object; nothing was changed.
+        """
+        targets = self._targets(tuple(objs))
+        self._forget_prefetched()
+        held = replace_links(self.instance, self.relation, targets)
+        defaults = dict(resolve_callables(through_defaults or {}))
+        if defaults:
+            for target in held:
+                held.give_defaults(target, defaults)
+
+    set.alters_data = True  # type: ignore[attr-defined]
+
+    async def aset(
+        self, objs: Iterable[Any], *, clear: bool = False, through_defaults: dict[str, Any] | None = None
+    ) -> None:
+        """Do what ``set()`` does, for async code."""
+        await sync_to_async(self.set)(objs, clear=clear, through_defaults=through_defaults)
+
+    aset.alters_data = True  # type: ignore[attr-defined]
+
+    def create(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Make an object and link it; ``save()`` writes its row and its link."""
+        self._held_links()
+        created = super().create(**kwargs)
+        self._note_new(created, through_defaults)
+        return created
+
+    create.alters_data = True  # type: ignore[attr-defined]
+
+    async def acreate(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Do what ``create()`` does, for async code."""
+        return await sync_to_async(self.create)(through_defaults=through_defaults, **kwargs)
+
+    acreate.alters_data = True  # type: ignore[attr-defined]
+
+    def get_or_create(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> tuple[Any, bool]:
+        """Return the linked object with these values, or make and link one; nothing is written before ``save()``."""
+        self._held_links()
+        instance, created = super().get_or_create(**kwargs)
+        if created:
+            self._note_new(instance, through_defaults)
+        return instance, created
+
+    get_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    async def aget_or_create(
+        self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[Any, bool]:
+        """Do what ``get_or_create()`` does, for async code."""
+        return await sync_to_async(self.get_or_create)(through_defaults=through_defaults, **kwargs)
+
+    aget_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    def update_or_create(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> tuple[Any, bool]:
+        """Change the linked object with these values, or make and link one; nothing is written before ``save()``."""
+        self._held_links()
+        instance, created = super().update_or_create(**kwargs)
+        if created:
+            self._note_new(instance, through_defaults)
+        return instance, created
+
+    update_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    async def aupdate_or_create(
+        self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[Any, bool]:
+        """Do what ``update_or_create()`` does, for async code."""
+        return await sync_to_async(self.update_or_create)(through_defaults=through_defaults, **kwargs)
+
+    aupdate_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    # Keys
+
+    def _held_links(self) -> HeldLinks:
+        held = self.get_object_list()
+        assert isinstance(held, HeldLinks)
+        return held
+
+    def _note_new(self, target: Model, through_defaults: dict[str, Any] | None) -> None:
+        if through_defaults:
+            self._held_links().give_defaults(target, dict(resolve_callables(through_defaults)))
+
+    def _held_by_key(self, held: HeldLinks, value: Any) -> Model | None:
+        attname = self._target_field.attname
+        key = self._target_field.to_python(value)
+        return next((target for target in held if getattr(target, attname) == key), None)
+
+    @property
+    def _target_field(self) -> Any:
+        through_key: Any = self.through._meta.get_field(self.field.m2m_reverse_field_name())
+        return through_key.target_field
+
+    def _targets(self, objs: tuple[Any, ...]) -> list[Model]:
+        """Return the objects meant, in the order given; those named by key are fetched in one query."""
+        wrong = [instance for instance in objs if isinstance(instance, Model) and not isinstance(instance, self.model)]
+        self._check_types(wrong)
+        field = self._target_field
+        keys = [field.to_python(key) for key in objs if not isinstance(key, Model)]
+        found = self._fetch(keys) if keys else {}
+        return [target if isinstance(target, Model) else found[field.to_python(target)] for target in objs]
+
+    def _fetch(self, keys: list[Any]) -> dict[Any, Model]:
+        attname = self._target_field.attname
+        using = self._db or router.db_for_read(self.model, instance=self.instance)
+        rows = self.model._base_manager.using(using).filter(**{f"{attname}__in": keys})
+        found = {getattr(row, attname): row for row in rows}
+        missing = [key for key in keys if key not in found]
+        if missing:
+            raise self.model.DoesNotExist(
+                f"Cannot add to {self.instance._meta.object_name}.{self.relation.name}: "
+                f"there is no {self.model._meta.object_name} with {attname} {missing!r}."
+            )
+        return found

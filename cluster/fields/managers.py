@@ -1,0 +1,189 @@
+"""What the managers of held relations have in common.
+
+A relation's manager derives from the default manager of the related model, as Django's do, so that its methods and the
+filters of its ``get_queryset()`` hold in memory too. Where the relation is live, Django's own related manager answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.db.models import Manager, Model, QuerySet
+from django.db.models.utils import AltersData
+
+from cluster.fields.prefetching import PrefetchPlan, prefetch_held_and_live
+from cluster.queryset import held_queryset
+from cluster.relations import HeldList, Relation
+from cluster.relations.holding import RelationSource, begin_holding, held_list
+from cluster.relations.state import has_row
+from cluster.saving import commit_relation
+
+if TYPE_CHECKING:
+    ManagerBase = Manager[Any]
+else:
+    ManagerBase = object
+
+
+def build_manager_class(
+    kind: type[HeldRelatedManager], superclass: type[Any], relation: Relation, live_manager_class: type[Any]
+) -> type[Any]:
+    """Return the manager class of one relation, over a manager class of the related model."""
+    attributes = {"relation": relation, "live_manager_class": live_manager_class, "__module__": kind.__module__}
+    return type(kind.__name__, (kind, superclass), attributes)
+
+
+def related_manager_of(instance: Model, name: str) -> Any:
+    """Return the manager of a relation; what a pickled manager is restored by."""
+    return getattr(instance, name)
+
+
+class HeldRelatedManager(AltersData, ManagerBase):
+    """The manager of one relation of one instance, held or live.
+
+    Reading a live relation asks the database, as in Django. The first change loads its rows (one query), and from then
+    on until ``save()`` or ``commit()`` the held list answers. Nothing here writes but ``commit()``.
+    """
+
+    relation: ClassVar[Relation]
+    live_manager_class: ClassVar[type[Any]]
+    do_not_call_in_templates = True
+
+    def __init__(self, instance: Model) -> None:
+        super().__init__()
+        self.instance = instance
+        self.model = self.relation.related_model
+        self.field = self.relation.field
+
+    def __call__(self, *, manager: str) -> Any:
+        """Return this relation over another manager of the related model, as Django's related managers do."""
+        superclass = getattr(self.model, manager).__class__
+        live = self.live_manager(manager=manager).__class__ if has_row(self.instance) else self.live_manager_class
+        return build_manager_class(type(self).__mro__[1], superclass, self.relation, live)(self.instance)
+
+    def __reduce__(self) -> Any:
+        return (related_manager_of, (self.instance, self.relation.name))
+
+    # Held or live
+
+    @property
+    def is_deferring(self) -> bool:
+        """Whether the relation is held: changes wait for ``save()`` or ``commit()``."""
+        return held_list(self.instance, self.relation) is not None
+
+    @property
+    def live_manager(self) -> Any:
+        """Django's own related manager, which reads and writes the database at once."""
+        live = self.live_manager_class(self.instance)
+        live._db = self._db
+        return live
+
+    def get_live_queryset(self) -> QuerySet[Any]:
+        """Return what the database has in this relation, whatever is held; no query until it is evaluated.
+
+        Raises:
+            ValueError: The instance has no primary key yet.
+        """
+        queryset: QuerySet[Any] = self.live_manager.get_queryset()
+        return queryset
+
+    def get_object_list(self) -> HeldList:
+        """Return the held list, beginning to hold a live relation (one query), so that its objects can be edited."""
+        held = held_list(self.instance, self.relation)
+        if held is None:
+            rows = list(self.get_live_queryset()) if has_row(self.instance) else []
+            held = begin_holding(self.instance, self.relation, rows)
+            self._forget_prefetched()
+        return held
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the held objects, or the database's where the relation is live; no query until it is evaluated."""
+        held = held_list(self.instance, self.relation)
+        if held is None:
+            if has_row(self.instance):
+                return self.get_live_queryset()
+            held = self.get_object_list()
+        return held_queryset(super().get_queryset(), RelationSource(self.instance, self.relation, held))
+
+    def commit(self) -> None:
+        """Write what is held of this relation alone, in one transaction; afterwards it is live again.
+
+        Raises:
+            UnsavedParentError: The instance was never saved.
+            StaleClusterError: A row that was to be updated is gone.
+        """
+        commit_relation(self.instance, self.relation, using=self._db)
+
+    commit.alters_data = True  # type: ignore[attr-defined]
+
+    async def acommit(self) -> None:
+        """Do what ``commit()`` does, for async code."""
+        await sync_to_async(self.commit)()
+
+    acommit.alters_data = True  # type: ignore[attr-defined]
+
+    def _forget_prefetched(self) -> None:
+        prefetched = self.instance.__dict__.get("_prefetched_objects_cache")
+        if prefetched:
+            prefetched.pop(self.relation.name, None)
+
+    def _check_types(self, objects: Iterable[Any]) -> None:
+        for instance in objects:
+            if not isinstance(instance, self.model):
+                # Django's own words, of its related managers.
+                raise TypeError(f"'{self.model._meta.object_name}' instance expected, got {instance!r}")
+
+    # Prefetching: Django calls these two (`django.db.models.query.prefetch_one_level`).
+
+    def get_prefetch_querysets(self, instances: list[Any], querysets: Sequence[Any] | None = None) -> PrefetchPlan:
+        """Prefetch over saved and unsaved instances alike; held lists cost no query."""
+        return prefetch_held_and_live(self, instances, querysets)
+
+    def _apply_rel_filters(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.is_deferring or not has_row(self.instance):
+            return held_queryset(queryset, RelationSource(self.instance, self.relation, self.get_object_list()))
+        restricted: QuerySet[Any] = self.live_manager._apply_rel_filters(queryset)
+        return restricted
+
+    # Changing: each method holds the relation first, then works on the held queryset.
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """Add new objects to the held list; they are written by ``save()``."""
+        self.get_object_list()
+        created: list[Any] = super().bulk_create(objs, *args, **kwargs)
+        return created
+
+    bulk_create.alters_data = True  # type: ignore[attr-defined]
+
+    async def abulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """Do what ``bulk_create()`` does, for async code."""
+        return await sync_to_async(self.bulk_create)(objs, *args, **kwargs)
+
+    abulk_create.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
+        """Change held objects as the given ones say; they are written by ``save()``."""
+        self.get_object_list()
+        return super().bulk_update(objs, *args, **kwargs)
+
+    bulk_update.alters_data = True  # type: ignore[attr-defined]
+
+    async def abulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
+        """Do what ``bulk_update()`` does, for async code."""
+        return await sync_to_async(self.bulk_update)(objs, *args, **kwargs)
+
+    abulk_update.alters_data = True  # type: ignore[attr-defined]
+
+    def update(self, **kwargs: Any) -> int:
+        """Set attributes of the held objects; they are written by ``save()``."""
+        self.get_object_list()
+        return super().update(**kwargs)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    async def aupdate(self, **kwargs: Any) -> int:
+        """Do what ``update()`` does, for async code."""
+        return await sync_to_async(self.update)(**kwargs)
+
+    aupdate.alters_data = True  # type: ignore[attr-defined]

@@ -1,0 +1,49 @@
+"""``ParentalManyToManyField``: links that are part of a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core import checks
+from django.db.models import ManyToManyField, Model
+
+from cluster.fields.descriptors import ParentalManyToManyDescriptor
+from cluster.relations import Clusterable, ParentalField
+
+
+# Generic in the stubs alone.
+BaseField = ManyToManyField[Any, Any] if TYPE_CHECKING else ManyToManyField
+
+
+class ParentalManyToManyField(ParentalField, BaseField):
+    """A many-to-many field of a ``ClusterableModel`` that can be held in memory."""
+
+    def contribute_to_class(self, cls: type[Model], name: str, **kwargs: Any) -> None:
+        """Add the field with a descriptor whose manager can hold."""
+        super().contribute_to_class(cls, name, **kwargs)
+        setattr(cls, self.name, ParentalManyToManyDescriptor(self.remote_field))
+
+    def deconstruct(self) -> Any:
+        """Name the class by its public place, which migrations keep."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "cluster.fields.ParentalManyToManyField", args, kwargs
+
+    def value_from_object(self, obj: Model) -> list[Model]:
+        """Return the linked objects, the held ones of an unsaved instance too; what a form shows."""
+        return list(getattr(obj, self.attname).all())
+
+    def check(self, **kwargs: Any) -> list[Any]:
+        """Check besides what Django checks that the field is on a cluster."""
+        return [*super().check(**kwargs), *self._check_model()]
+
+    def _check_model(self) -> list[checks.CheckMessage]:
+        if issubclass(self.model, Clusterable):
+            return []
+        return [
+            checks.Error(
+                f"A ParentalManyToManyField must be on a ClusterableModel, and {self.model._meta.label} is none.",
+                hint=f"Derive {self.model.__name__} from cluster.models.ClusterableModel, or use a ManyToManyField.",
+                obj=self,
+                id="cluster.E003",
+            )
+        ]

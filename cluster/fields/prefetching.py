@@ -1,0 +1,87 @@
+"""``prefetch_related`` over instances of which some hold the relation in memory and some do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model
+
+from cluster.queryset import held_queryset
+from cluster.relations.holding import RelationSource, held_list
+from cluster.relations.state import has_row
+
+if TYPE_CHECKING:
+    from cluster.fields.managers import HeldRelatedManager
+
+PrefetchPlan = tuple[Any, Callable[[Any], Any], Callable[[Any], Any], bool, str, bool]
+
+
+class PrefetchedRows(list[Model]):
+    """Rows for Django to sort to their instances: it calls ``owner_of`` once for each, in this order.
+
+    One object can be held by several instances, so the owner is told by position and not by the object.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Any, Model]], lookups: Sequence[Any]) -> None:
+        pairs = list(pairs)
+        super().__init__(row for _, row in pairs)
+        self._owners = iter([owner for owner, _ in pairs])
+        self._prefetch_related_lookups = tuple(lookups)
+
+    def owner_of(self, _row: Model) -> Any:
+        """Return the key of the instance to which the next row belongs."""
+        return next(self._owners)
+
+
+class OwnerKeys:
+    """Tells the key by which rows are sorted to an instance: what it holds by identity, the rest as Django does."""
+
+    def __init__(self, holders: Iterable[Model], live_key: Callable[[Any], Any] | None) -> None:
+        self._holders = {id(holder) for holder in holders}
+        self._live_key = live_key
+
+    def __call__(self, instance: Model) -> Any:
+        if id(instance) in self._holders:
+            return ("held", id(instance))
+        assert self._live_key is not None
+        return ("live", self._live_key(instance))
+
+
+def prefetch_held_and_live(
+    manager: HeldRelatedManager, instances: list[Any], querysets: Sequence[Any] | None
+) -> PrefetchPlan:
+    """Return what Django's ``prefetch_one_level`` asks of a manager.
+
+    One query for all live instances, none for those that hold the relation.
+    """
+    relation = manager.relation
+    holders = [each for each in instances if held_list(each, relation) is not None or not has_row(each)]
+    held_ids = {id(holder) for holder in holders}
+    live = [each for each in instances if id(each) not in held_ids]
+    if not holders:
+        plan: PrefetchPlan = _live_manager(manager, live[0]).get_prefetch_querysets(live, querysets)
+        return plan
+    pairs: list[tuple[Any, Model]] = []
+    for each in holders:
+        pairs += [(("held", id(each)), row) for row in _held(manager, each, querysets)]
+    live_key, lookups = None, list(querysets[0]._prefetch_related_lookups) if querysets else []
+    if live:
+        queryset, row_key, live_key, *_ = _live_manager(manager, live[0]).get_prefetch_querysets(live, querysets)
+        lookups, queryset._prefetch_related_lookups = list(queryset._prefetch_related_lookups), ()
+        pairs += [(("live", row_key(row)), row) for row in queryset]
+    rows = PrefetchedRows(pairs, lookups)
+    return rows, rows.owner_of, OwnerKeys(holders, live_key), False, relation.name, False
+
+
+def _live_manager(manager: HeldRelatedManager, instance: Model) -> Any:
+    return type(manager)(instance).live_manager
+
+
+def _held(manager: HeldRelatedManager, instance: Model, querysets: Sequence[Any] | None) -> list[Model]:
+    own = type(manager)(instance)
+    if not querysets:
+        return list(own.get_queryset())
+    restricted = querysets[0]._chain()
+    restricted._prefetch_related_lookups = ()
+    return list(held_queryset(restricted, RelationSource(instance, manager.relation, own.get_object_list())))

@@ -1,0 +1,153 @@
+"""``ClusterableModel``: the parent of a cluster. Each method is one call into a lower part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from typing import Any, Self
+
+from asgiref.sync import sync_to_async
+from django.core import checks
+from django.db.models import ForeignObjectRel, Model
+
+from cluster._compat import save_options
+from cluster.checks import check_clusterable_model
+from cluster.relations import Clusterable, relations_of, state_of
+from cluster.relations.copying import copy_in_memory
+from cluster.relations.holding import refuse_to_drop
+from cluster.saving import SavePlan, clean_cluster, plan_save, save_cluster
+
+__all__ = ["ClusterableModel", "get_all_child_m2m_relations", "get_all_child_relations"]
+
+
+def get_all_child_relations(model: type[Model]) -> list[ForeignObjectRel]:
+    """Return the reverse relations of the ParentalKeys that point to a model or its superclasses."""
+    return [relation.rel for relation in relations_of(model).children]
+
+
+def get_all_child_m2m_relations(model: type[Model]) -> list[Any]:
+    """Return the ParentalManyToManyFields of a model and its superclasses."""
+    return [relation.field for relation in relations_of(model).links]
+
+
+class ClusterableModel(Clusterable, Model):
+    """A model whose child relations and parental many-to-manys can be held in memory and are saved with it.
+
+    The constructor takes relation names as keywords besides field names: ``Band(name="Blur", members=[Member(...)])``.
+    """
+
+    class Meta:
+        abstract = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        relations = relations_of(type(self)).keys() & kwargs.keys() if kwargs else ()
+        given = [(name, kwargs.pop(name)) for name in relations]
+        super().__init__(*args, **kwargs)
+        for name, value in given:
+            setattr(self, name, value)
+
+    def __copy__(self) -> Self:
+        """Return an independent cluster: the children are copied with it and point at the copy."""
+        return copy_in_memory(self)
+
+    # Saving
+
+    def save(
+        self,
+        *args: Any,
+        force_insert: bool | tuple[type[Model], ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Write the instance and everything it holds in one transaction.
+
+        One statement for the instance's own row as in Django; for the rest, per model and level of the cluster at most
+        one DELETE, one INSERT and as few UPDATEs as the backend allows. Relations that are not held are not looked at.
+
+        Args:
+            *args: The options by position, where Django (5.2) still takes them so.
+            force_insert: As in Django, for the instance's own row.
+            force_update: As in Django, for the instance's own row.
+            using: The database alias for all rows; the router's choice for writing by default.
+            update_fields: Names of fields and relations; only these are written.
+
+        Raises:
+            StaleClusterError: A row that was to be updated is gone.
+            ForeignChildError: A new child names the row of another parent.
+            ClusterCycleError: An instance is held below itself.
+
+            After any error the database and the instances are as they were.
+        """
+        options = save_options(
+            self, args, force_insert=force_insert, force_update=force_update, using=using, update_fields=update_fields
+        )
+        save_cluster(self, super().save, **options)
+
+    save.alters_data = True  # type: ignore[attr-defined]
+
+    async def asave(
+        self,
+        *,
+        force_insert: bool | tuple[type[Model], ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Do what ``save()`` does, for async code."""
+        save = partial(self.save, force_insert=force_insert, force_update=force_update)
+        await sync_to_async(save)(using=using, update_fields=update_fields)
+
+    asave.alters_data = True  # type: ignore[attr-defined]
+
+    def plan_save(self, *, using: str | None = None) -> SavePlan:
+        """Work out what ``save()`` would write, without writing; one query per relation and level without baseline."""
+        return plan_save(self, using=using)
+
+    def clean_cluster(
+        self,
+        *,
+        exclude: Collection[str] | None = None,
+        validate_unique: bool = True,
+        validate_constraints: bool = True,
+    ) -> None:
+        """Validate the instance and everything it holds, uniqueness among siblings included, without writing.
+
+        Raises:
+            ValidationError: With errors keyed by path, such as ``albums[2].songs[0].name``.
+        """
+        clean_cluster(self, exclude=exclude, validate_unique=validate_unique, validate_constraints=validate_constraints)
+
+    def _prepare_related_fields_for_save(self, operation_name: str, fields: Any = None) -> None:
+        if operation_name == "bulk_create":
+            refuse_to_drop(self, operation_name)
+        super()._prepare_related_fields_for_save(operation_name, fields)  # type: ignore[misc]
+
+    # Memory
+
+    def refresh_from_db(
+        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
+    ) -> None:
+        """Reload as in Django, and drop what is held: everything, or the relations among ``fields``."""
+        relations = relations_of(type(self))
+        state = state_of(self)
+        named = list(relations) if fields is None else [name for name in fields if name in relations]
+        if state is not None:
+            for name in named:
+                state.drop(name)
+        if fields is not None:
+            self._forget_prefetched(named)
+            fields = [name for name in fields if name not in named]
+            if not fields and named:
+                return
+        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
+
+    def _forget_prefetched(self, names: Sequence[str]) -> None:
+        prefetched = self.__dict__.get("_prefetched_objects_cache", {})
+        for name in names:
+            prefetched.pop(name, None)
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        """Check besides what Django checks that the relations can be held."""
+        return [*super().check(**kwargs), *check_clusterable_model(cls)]

@@ -1,0 +1,137 @@
+"""What can be done to a held list: the rules of adding, removing and replacing, without any query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model
+
+from cluster.errors import HeldRelationsError
+from cluster.relations.describe import Relation
+from cluster.relations.held import HeldLinks, HeldList, key_of
+from cluster.relations.state import Baseline, ClusterState, ensure_state, state_of
+
+
+def new_list(relation: Relation, objects: Iterable[Model] = ()) -> HeldList:
+    """Return a held list of the kind that the relation needs."""
+    return HeldList(objects) if relation.is_child else HeldLinks(objects)
+
+
+def held_list(instance: Model, relation: Relation) -> HeldList | None:
+    """Return what the instance holds for a relation, or ``None`` while the relation is live."""
+    state = state_of(instance)
+    return None if state is None else state.held.get(relation.name)
+
+
+def begin_holding(instance: Model, relation: Relation, rows: Sequence[Model]) -> HeldList:
+    """Hold rows as they were just loaded (none for an unsaved instance), and record them as the baseline."""
+    state = ensure_state(instance)
+    held = new_list(relation, rows)
+    state.drop(relation.name)
+    state.held[relation.name] = held
+    state.baselines[relation.name] = Baseline.of(rows)
+    if relation.is_child:
+        for child in rows:
+            if relation.parent_of(child) is not instance:
+                relation.point(child, instance)
+    return held
+
+
+def add_children(parent: Model, relation: Relation, held: HeldList, children: Iterable[Model]) -> None:
+    """Add children to a held list; each leaves the other parent in memory that held it."""
+    state = ensure_state(parent)
+    for child in children:
+        _leave_other_parent(child, parent, relation)
+        _take_back(state, relation, child)
+        relation.point(child, parent)
+        held.add(child)
+
+
+def _leave_other_parent(child: Model, parent: Model, relation: Relation) -> None:
+    other = relation.parent_of(child)
+    if other is None or other is parent:
+        return
+    state = state_of(other)
+    if state is None or relation.name not in state.held:
+        return
+    state.held[relation.name].discard(child)
+    key = key_of(child)
+    if key is not None:
+        state.given_away.setdefault(relation.name, set()).add(key)
+
+
+def _take_back(state: ClusterState, relation: Relation, child: Model) -> None:
+    given_away = state.given_away.get(relation.name)
+    if given_away:
+        given_away.discard(key_of(child))  # type: ignore[arg-type]
+
+
+def replace_children(parent: Model, relation: Relation, children: Iterable[Model]) -> HeldList:
+    """Hold ``children`` as the whole content of the relation."""
+    held = new_list(relation)
+    add_children(parent, relation, held, list(children))
+    ensure_state(parent).declare(relation.name, held)
+    return held
+
+
+def replace_links(instance: Model, relation: Relation, targets: Iterable[Model]) -> HeldLinks:
+    """Hold ``targets`` as the whole content of a many-to-many."""
+    held = HeldLinks(targets)
+    ensure_state(instance).declare(relation.name, held)
+    return held
+
+
+def refuse_to_drop(instance: Model, operation: str) -> None:
+    """Refuse an operation of Django that writes the instance's own row alone, if it holds anything to write.
+
+    Raises:
+        HeldRelationsError: A relation holds objects or changes.
+    """
+    state = state_of(instance)
+    if state is None or state.is_being_saved:
+        return
+    names = [name for name, held in state.held.items() if held or name not in state.baselines]
+    if names:
+        raise HeldRelationsError(
+            f"{operation}() would not write what {instance!r} holds in memory: {', '.join(sorted(names))}. "
+            "Save it with save(), or write the relations after the rows are there."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSource:
+    """The rows of a held relation as a queryset sees them; changes go to the held list (`cluster.queryset.Source`)."""
+
+    parent: Model
+    relation: Relation
+    held: HeldList
+
+    def instances(self) -> Sequence[Model]:
+        """Return the held objects in the order in which they came."""
+        return self.held
+
+    def by_key(self, key: Any) -> Model | None:
+        """Return the held object with this primary key."""
+        concrete: Any = self.relation.related_model._meta.concrete_model
+        return self.held.by_key((concrete, key))
+
+    def build(self, **kwargs: Any) -> Model:
+        """Return a new object of the relation, pointing at the parent if it is a child; it is not added."""
+        if self.relation.is_child:
+            kwargs[self.relation.field.name] = self.parent
+        return self.relation.related_model(**kwargs)
+
+    def add(self, instances: Iterable[Model]) -> None:
+        """Add objects to the held list."""
+        if self.relation.is_child:
+            add_children(self.parent, self.relation, self.held, instances)
+        else:
+            for instance in instances:
+                self.held.add(instance)
+
+    def remove(self, instances: Iterable[Model]) -> None:
+        """Take objects out of the held list."""
+        for instance in instances:
+            self.held.discard(instance)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import copy
+import pickle
+import time
+
+import pytest
+
+from cluster.relations import HeldLinks, HeldList
+from cluster.relations.held import key_of
+from tests.testapp.models import Band, Genre, Hall, Member, Stop, Venue
+
+
+def test_it_reads_like_a_list():
+    first, second = Member(name="a"), Member(name="b")
+
+    held = HeldList([first, second])
+
+    assert len(held) == 2
+    assert held[0] is first
+    assert held[-1:] == [second]
+    assert held == [first, second]
+    assert held != [second, first]
+    assert held != "ab"
+    assert first in held
+    assert Member(name="a") not in held
+    assert "a" not in held
+    assert repr(held) == repr([first, second])
+
+
+def test_adding_an_equal_object_puts_it_in_the_place_of_the_held_one():
+    old, other, new = Member(pk=1, name="old"), Member(pk=2), Member(pk=1, name="new")
+    held = HeldList([old, other])
+
+    replaced = held.add(new)
+
+    assert replaced is old
+    assert [id(member) for member in held] == [id(new), id(other)]
+
+
+def test_adding_the_same_object_twice_changes_nothing():
+    member = Member(name="a")
+    held = HeldList([member])
+
+    replaced = held.add(member)
+
+    assert replaced is None
+    assert len(held) == 1
+
+
+def test_equal_objects_that_come_together_collapse_to_the_last_in_the_place_of_the_first():
+    old, other, new = Member(pk=1, name="old"), Member(pk=2), Member(pk=1, name="new")
+
+    held = HeldList([old, other, new])
+
+    assert [id(member) for member in held] == [id(new), id(other)]
+    assert len(HeldList([old, new])) == 1
+
+
+def test_an_object_is_found_by_a_key_that_it_was_given_after_it_was_added():
+    member = Member(name="late")
+    held = HeldList([member])
+
+    member.pk = 7
+
+    loaded = Member(pk=7)
+    loaded._state.adding = False
+    assert held.find(loaded) is member
+    assert held.by_key((Member, 7)) is member
+    assert held.by_key((Member, 8)) is None
+
+
+def test_discarding_goes_by_identity_or_by_key_and_returns_what_was_held():
+    keyless, keyed = Member(name="a"), Member(pk=1)
+    held = HeldList([keyless, keyed])
+
+    assert held.discard(Member(name="a")) is None
+    assert held.discard(keyless) is keyless
+    assert held.discard(Member(pk=1)) is keyed
+    assert len(held) == 0
+
+
+def test_an_object_whose_key_changed_can_still_be_taken_out():
+    member = Member(pk=1)
+    held = HeldList([member])
+    assert held.by_key((Member, 1)) is member
+
+    member.pk = 2
+    held.discard(member)
+
+    assert held.by_key((Member, 1)) is None
+    assert len(held) == 0
+
+
+def test_instances_of_a_parent_and_of_its_multi_table_child_with_one_key_are_different():
+    venue, hall = Venue(pk=1), Hall(pk=1)
+
+    held = HeldList([venue, hall])
+
+    assert len(held) == 2
+    assert held.by_key((Hall, 1)) is hall
+
+
+def test_a_composite_key_that_is_not_whole_is_no_key():
+    assert key_of(Stop(number=1)) is None
+    assert key_of(Stop(tour_id=3, number=1)) == (Stop, (3, 1))
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda held: pickle.loads(pickle.dumps(held))])
+def test_a_deep_copy_is_independent(duplicate):
+    held = HeldList([Member(name="a")])
+
+    copied = duplicate(held)
+    copied.add(Member(name="b"))
+
+    assert [member.name for member in copied] == ["a", "b"]
+    assert [member.name for member in held] == ["a"]
+
+
+def test_through_defaults_stay_with_their_object():
+    rock, folk = Genre(pk=1), Genre(pk=2)
+    held = HeldLinks([rock, folk])
+    held.give_defaults(rock, {"stage": "left"})
+
+    copied, pickled = held.copy(), pickle.loads(pickle.dumps(held))
+    held.discard(rock)
+    held.add(rock)
+
+    assert held.defaults_of(rock) == {}
+    assert copied.defaults_of(rock) == {"stage": "left"}
+    assert pickled.defaults_of(pickled[0]) == {"stage": "left"}
+    assert pickled.defaults_of(pickled[1]) == {}
+
+
+def test_ten_thousand_additions_take_linear_time():
+    def seconds(count: int) -> float:
+        held, members = HeldList(), [Member(pk=n) if n % 2 else Member() for n in range(count)]
+        start = time.thread_time()
+        for member in members:
+            held.add(member)
+        return time.thread_time() - start
+
+    seconds(100)
+
+    assert seconds(10_000) < 40 * max(seconds(1_000), 0.001)
+
+
+def test_the_band_of_a_held_member_survives_a_pickled_cycle():
+    band = Band(name="a", members=[Member(name="b"), Member(pk=4, name="c")])
+
+    restored = pickle.loads(pickle.dumps(band))
+
+    members = restored.members.get_object_list()
+    assert [member.name for member in members] == ["b", "c"]
+    assert all(member.band is restored for member in members)
+    assert members.by_key((Member, 4)) is members[1]
