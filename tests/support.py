@@ -1,0 +1,139 @@
+"""Builders of clusters, and faults to inject, for all tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from tests.testapp.models import Album, Band, Credit, Genre, Member, Person, Song, Verse
+
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE")
+
+
+class InjectedFault(Exception):
+    """The failure that a test asked for."""
+
+
+class FailAt:
+    """An execute wrapper that raises at the ``nth`` statement (counted from 1) and lets all others through.
+
+    Attributes:
+        seen: How many statements came by.
+    """
+
+    def __init__(self, nth: int, error: type[Exception] = InjectedFault) -> None:
+        self.nth = nth
+        self.error = error
+        self.seen = 0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.seen += 1
+        if self.seen == self.nth:
+            raise self.error(f"statement {self.nth}: {sql}")
+        return execute(sql, params, many, context)
+
+
+@contextmanager
+def fail_at(nth: int, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[FailAt]:
+    """Fail the ``nth`` statement on a database inside the block."""
+    wrapper = FailAt(nth)
+    with connections[using].execute_wrapper(wrapper):
+        yield wrapper
+
+
+class StatementLog:
+    """An execute wrapper that keeps the text of every statement.
+
+    Attributes:
+        statements: The texts in order.
+    """
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.statements.append(sql)
+        return execute(sql, params, many, context)
+
+    def of(self, verb: str, table: str = "") -> list[str]:
+        """Return the statements that start with a verb and name a table."""
+        return [sql for sql in self.statements if sql.lstrip().upper().startswith(verb) and table in sql]
+
+    @property
+    def writes(self) -> list[str]:
+        """The statements that change rows."""
+        return [sql for sql in self.statements if sql.lstrip().upper().startswith(WRITES)]
+
+
+@contextmanager
+def logged_statements(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[StatementLog]:
+    """Log what is executed on a database inside the block."""
+    log = StatementLog()
+    with connections[using].execute_wrapper(log):
+        yield log
+
+
+def stored_rows(*, using: str = DEFAULT_DB_ALIAS, app_label: str = "testapp") -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table of an app, links included, by table name; equal when nothing was changed."""
+    rows = {}
+    with connections[using].cursor() as cursor:
+        for model in apps.get_app_config(app_label).get_models(include_auto_created=True):
+            if model._meta.proxy:
+                continue
+            table = connections[using].ops.quote_name(model._meta.db_table)
+            cursor.execute(f"SELECT * FROM {table}")
+            rows[model._meta.db_table] = sorted(cursor.fetchall(), key=repr)
+    return {table: found for table, found in rows.items() if found}
+
+
+def run_in_thread(work: Callable[[], Any]) -> Any:
+    """Run ``work`` in a thread, that is on a connection of its own, and return its result or raise its error."""
+    outcome: dict[str, Any] = {}
+
+    def target() -> None:
+        try:
+            outcome["result"] = work()
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+            outcome["error"] = error
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]
+
+
+def build_band(*, name: str = "The Band", members: int = 2, albums: int = 2, songs: int = 2) -> Band:
+    """Return an unsaved band with members, albums and songs, and nothing else; no query is made."""
+    band = Band(name=name, members=[Member(name=f"member {i}") for i in range(members)])
+    band.albums = [build_album(position=i, songs=songs) for i in range(albums)]
+    return band
+
+
+def build_album(*, position: int = 0, songs: int = 2) -> Album:
+    """Return an unsaved album with songs."""
+    album = Album(title=f"album {position}", position=position)
+    album.songs = [Song(title=f"song {position}.{track}", track=track) for track in range(1, songs + 1)]
+    return album
+
+
+def build_full_band(*, name: str = "The Band") -> Band:
+    """Return an unsaved band with something on every level and links on two; saves what the links point at."""
+    rock, folk = (Genre.objects.get_or_create(name=genre)[0] for genre in ("rock", "folk"))
+    person = Person.objects.get_or_create(name="Robbie")[0]
+    band = build_band(name=name)
+    band.genres = [rock, folk]
+    for album in band.albums.all():
+        album.genres = [rock]
+        for song in album.songs.all():
+            song.credits = [Credit(person=person, role="writer")]
+            song.verses = [Verse(position=1, text="first"), Verse(position=2, text="second")]
+    return band
