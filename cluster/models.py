@@ -30,7 +30,7 @@ def get_all_child_m2m_relations(model: type[Model]) -> list[Any]:
     return [relation.field for relation in relations_of(model).links]
 
 
-class ClusterableModel(Clusterable, Model):
+class ClusterableModel(Clusterable):
     """A model whose child relations and parental many-to-manys can be held in memory and are saved with it.
 
     The constructor takes relation names as keywords besides field names: ``Band(name="Blur", members=[Member(...)])``.

@@ -62,8 +62,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# A unique ParentalKey means "at most one child"; the accessor stays a manager, unlike that of a OneToOneField.
-SILENCED_SYSTEM_CHECKS = ["fields.W342"]
 SECRET_KEY = "only for the tests"
 SITE_ID = 1
 USE_TZ = True

@@ -28,8 +28,13 @@ class ParentalKey(ParentalField, ForeignKey[Any, Any]):
         return name, "cluster.fields.ParentalKey", args, kwargs
 
     def check(self, **kwargs: Any) -> list[Any]:
-        """Check besides what Django checks that the key points at a cluster and can be followed back."""
-        return [*super().check(**kwargs), *self._check_target(), *self._check_related_name()]
+        """Check besides what Django checks that the key points at a cluster and can be followed back.
+
+        Django's advice to make a unique foreign key a ``OneToOneField`` (fields.W342) is left out: a unique
+        ``ParentalKey`` means at most one child, in a relation that has a manager like the others.
+        """
+        found = [message for message in super().check(**kwargs) if message.id != "fields.W342"]
+        return [*found, *self._check_target(), *self._check_related_name()]
 
     def _check_target(self) -> list[checks.CheckMessage]:
         target = self.remote_field.model

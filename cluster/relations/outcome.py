@@ -1,0 +1,195 @@
+"""What a save keeps aside of memory, to put it back when the save or a transaction around it is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+from django.db.models.fields.files import FieldFile
+
+from cluster.relations.held import HeldList, Key
+from cluster.relations.state import Baseline, ClusterState, Outcome
+
+_ABSENT = object()
+
+
+@dataclass(slots=True, eq=False)
+class KeptInstance:
+    """One instance's attributes as they were."""
+
+    instance: Model
+    attributes: dict[str, Any]
+    adding: bool
+    db: str | None
+    cached: dict[str, Any]
+    files: tuple[tuple[FieldFile, dict[str, Any]], ...]
+
+    @classmethod
+    def of(cls, instance: Model) -> KeptInstance:
+        """Record an instance as it is now."""
+        attributes, state = instance.__dict__.copy(), instance._state
+        files = tuple((value, value.__dict__.copy()) for value in attributes.values() if isinstance(value, FieldFile))
+        return cls(instance, attributes, state.adding, state.db, state.fields_cache.copy(), files)
+
+    def restore(self) -> None:
+        """Make the instance exactly what it was."""
+        attributes = self.instance.__dict__
+        attributes.clear()
+        attributes.update(self.attributes)
+        self._restore_row()
+        self.instance._state.fields_cache = self.cached  # type: ignore[assignment]
+
+    def seal(self) -> None:
+        """Keep only what has changed since: pairs of the value before and the one after."""
+        now = self.instance.__dict__
+        before, self.attributes = self.attributes, {}
+        for name in before.keys() | now.keys():
+            old, new = before.get(name, _ABSENT), now.get(name, _ABSENT)
+            if old is not new:
+                self.attributes[name] = (old, new)
+
+    def undo(self) -> None:
+        """Take back what the save changed, except where something was changed again after it."""
+        now = self.instance.__dict__
+        for name, (old, new) in self.attributes.items():
+            if now.get(name, _ABSENT) is not new:
+                continue
+            if old is _ABSENT:
+                del now[name]
+            else:
+                now[name] = old
+        self._restore_row()
+        self.instance._state.fields_cache.update(self.cached)
+
+    def _restore_row(self) -> None:
+        self.instance._state.adding, self.instance._state.db = self.adding, self.db
+        for file, attributes in self.files:
+            file.__dict__.clear()
+            file.__dict__.update(attributes)
+
+
+@dataclass(slots=True, eq=False)
+class KeptState:
+    """What one instance held."""
+
+    state: ClusterState
+    held: dict[str, HeldList]
+    baselines: dict[str, Baseline]
+    given_away: dict[str, set[Key]]
+    pending: Outcome | None
+    is_being_saved: bool
+
+    @classmethod
+    def of(cls, state: ClusterState) -> KeptState:
+        """Record a state as it is now; held lists are kept themselves, as a save does not change them."""
+        given_away = {name: set(keys) for name, keys in state.given_away.items()}
+        return cls(
+            state, dict(state.held), dict(state.baselines), given_away, state.pending, state.is_being_saved
+        )
+
+    def restore(self) -> None:
+        """Make the state what it was."""
+        state = self.state
+        state.held, state.baselines, state.given_away = self.held, self.baselines, self.given_away
+        state.pending, state.is_being_saved = self.pending, self.is_being_saved
+
+
+class Memory:
+    """Everything that a save is about to change in memory, as it was before."""
+
+    __slots__ = ("instances", "states")
+
+    def __init__(self) -> None:
+        self.instances: dict[int, KeptInstance] = {}
+        self.states: dict[int, KeptState] = {}
+
+    def keep(self, instance: Model) -> None:
+        """Record an instance, unless it is recorded already."""
+        if id(instance) not in self.instances:
+            self.instances[id(instance)] = KeptInstance.of(instance)
+
+    def keep_state(self, state: ClusterState) -> None:
+        """Record what is held, unless it is recorded already."""
+        if id(state) not in self.states:
+            self.states[id(state)] = KeptState.of(state)
+
+    def restore(self) -> None:
+        """Put everything back exactly as it was."""
+        for instance in self.instances.values():
+            instance.restore()
+        for state in self.states.values():
+            state.restore()
+
+    def seal(self) -> None:
+        """Keep only what the save has changed."""
+        for instance in self.instances.values():
+            instance.seal()
+
+    def undo(self) -> None:
+        """Put back what the save changed; what was changed after it stays."""
+        for instance in self.instances.values():
+            instance.undo()
+        for state in self.states.values():
+            state.restore()
+
+
+class CommitMark:
+    """Told by the connection that the transaction is committed; all that a connection knows of a save."""
+
+    __slots__ = ("is_committed",)
+
+    def __init__(self) -> None:
+        self.is_committed = False
+
+    def __call__(self) -> None:
+        self.is_committed = True
+
+
+class PendingOutcome:
+    """A save inside a transaction that is still open, with the memory to put back if it is rolled back.
+
+    Django tells of a commit, but not of a rollback: it drops the callbacks that were to run at the commit. So a mark
+    that has not been called and is no longer registered tells that its transaction or savepoint was rolled back.
+    """
+
+    __slots__ = ("_callbacks", "_connection", "_mark", "_memory")
+
+    def __init__(self, connection: BaseDatabaseWrapper, mark: CommitMark, memory: Memory) -> None:
+        self._connection = connection
+        self._mark = mark
+        self._memory = memory
+        # The connection makes a new list whenever it drops callbacks: the same one means that nothing was dropped.
+        self._callbacks: Any = None
+
+    def attach(self, states: Iterable[ClusterState]) -> None:
+        """Make the states ask for the outcome when they are next looked at."""
+        for state in states:
+            state.pending = self
+
+    def settle(self) -> None:
+        """Forget the memory after a commit, put it back after a rollback, wait while the transaction is open."""
+        if self._mark.is_committed:
+            self.forget()
+        elif not self._is_open():
+            self._memory.undo()
+            for kept in self._memory.states.values():
+                if kept.state.pending is not None:
+                    kept.state.pending.settle()
+
+    def forget(self) -> None:
+        """Let go of what was kept; the save is final."""
+        for kept in self._memory.states.values():
+            if kept.state.pending is self:
+                kept.state.pending = None
+
+    def _is_open(self) -> bool:
+        registered = self._connection.run_on_commit
+        if registered is self._callbacks:
+            return True
+        if any(callback is self._mark for _, callback, *_ in registered):
+            self._callbacks = registered
+            return True
+        return False

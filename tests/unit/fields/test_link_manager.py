@@ -1,0 +1,240 @@
+"""The manager of a parental many-to-many, on unsaved, saved-and-live and held relations alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.exceptions import ValidationError
+
+from cluster.errors import UnsavedParentError
+from tests.support import logged_statements
+from tests.testapp.models import Appearance, Band, Festival, Genre, Label, Node
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def genres() -> dict[str, Genre]:
+    return {name: Genre.objects.create(name=name) for name in ("folk", "jazz", "rock")}
+
+
+def unsaved() -> Band:
+    return Band(name="x", genres=list(Genre.objects.exclude(name="jazz")))
+
+
+def live() -> Band:
+    band = Band.objects.create(name="x")
+    Band.genres.through.objects.bulk_create(
+        [Band.genres.through(band=band, genre=genre) for genre in Genre.objects.exclude(name="jazz")]
+    )
+    return band
+
+
+def held() -> Band:
+    band = live()
+    band.genres.get_object_list()
+    return band
+
+
+every_state = pytest.mark.parametrize("build", [unsaved, live, held])
+
+
+def names(band: Band) -> list[str]:
+    return [genre.name for genre in band.genres.all()]
+
+
+@every_state
+def test_it_reads_in_the_order_of_the_target(build: Callable[[], Band]):
+    band = build()
+
+    assert names(band) == ["folk", "rock"]
+    assert band.genres.count() == 2
+    assert band.genres.exists()
+    assert band.genres.get(name="rock").name == "rock"
+
+
+@every_state
+def test_objects_or_keys_are_taken_alike(build: Callable[[], Band], genres: dict[str, Genre]):
+    band = build()
+
+    band.genres.add(genres["jazz"].pk)
+    assert names(band) == ["folk", "jazz", "rock"]
+    band.genres.remove(genres["jazz"].pk, genres["folk"])
+    assert names(band) == ["rock"]
+    band.genres.set([genres["folk"], str(genres["jazz"].pk)])
+    assert names(band) == ["folk", "jazz"]
+    band.genres = [genres["rock"].pk]
+    assert names(band) == ["rock"]
+    band.genres = Genre.objects.filter(name__startswith="f")
+    assert names(band) == ["folk"]
+    band.genres.clear()
+    assert names(band) == []
+    assert Band.genres.through.objects.count() == (0 if build is unsaved else 2)
+
+
+@every_state
+def test_nothing_is_written_before_save(build: Callable[[], Band], genres: dict[str, Genre]):
+    band = build()
+
+    with logged_statements() as log:
+        band.genres.add(genres["jazz"])
+        band.genres.create(name="ska")
+        band.genres.get_or_create(name="dub")
+        band.genres.update_or_create(name="pop", defaults={})
+        band.genres.remove(genres["rock"])
+
+    assert log.writes == []
+    assert build is not unsaved or log.statements == []
+    assert set(names(band)) == {"dub", "folk", "jazz", "pop", "ska"}
+    assert Genre.objects.count() == 3
+
+
+@every_state
+def test_the_async_forms_do_the_same(build: Callable[[], Band], genres: dict[str, Genre]):
+    band = build()
+
+    async def change() -> None:
+        await band.genres.aadd(genres["jazz"])
+        await band.genres.aremove(genres["rock"])
+        await band.genres.acreate(name="ska")
+        await band.genres.aget_or_create(name="dub")
+        await band.genres.aupdate_or_create(name="pop")
+
+    async_to_sync(change)()
+
+    assert set(names(band)) == {"dub", "folk", "jazz", "pop", "ska"}
+    async_to_sync(band.genres.aset)([genres["rock"]])
+    assert names(band) == ["rock"]
+    async_to_sync(band.genres.aclear)()
+    assert names(band) == []
+
+
+def test_linking_twice_links_once(genres: dict[str, Genre]):
+    band = Band(name="x")
+
+    band.genres.add(genres["rock"], genres["rock"].pk)
+    band.genres.add(genres["rock"])
+
+    assert band.genres.count() == 1
+
+
+def test_keys_are_fetched_in_one_query(genres: dict[str, Genre]):
+    band = Band(name="x")
+
+    with logged_statements() as log:
+        band.genres.add(*(genre.pk for genre in genres.values()))
+        names(band)
+
+    assert len(log.statements) == 1
+
+
+def test_a_key_that_names_nothing_is_an_error_and_changes_nothing(genres: dict[str, Genre]):
+    band = unsaved()
+
+    with pytest.raises(Genre.DoesNotExist, match=r"^Cannot add to Band.genres: there is no Genre with id \[4711\]\.$"):
+        band.genres.add(genres["jazz"], 4711)
+
+    assert names(band) == ["folk", "rock"]
+
+
+def test_an_object_of_another_model_is_a_type_error_and_changes_nothing():
+    band = unsaved()
+
+    with pytest.raises(TypeError, match=r"^'Genre' instance expected, got <Label: x>$"):
+        band.genres.set([Label(name="x")])
+
+    assert names(band) == ["folk", "rock"]
+
+
+@pytest.mark.parametrize("value", ["no key", object()])
+def test_a_value_that_cannot_be_a_key_is_djangos_own_error(value: object):
+    with pytest.raises(ValidationError, match="value must be an integer"):
+        unsaved().genres.add(value)
+
+
+def test_through_defaults_reach_the_rows_of_the_through_model():
+    bands = [Band.objects.create(name=name) for name in "abc"]
+    festival = Festival(name="x")
+
+    festival.bands.add(bands[0], through_defaults={"stage": "left"})
+    festival.bands.add(bands[1], through_defaults={"stage": lambda: "right"})
+    festival.bands.add(bands[2])
+    festival.save()
+
+    stages = Appearance.objects.order_by("band__name").values_list("band__name", "stage")
+    assert list(stages) == [("a", "left"), ("b", "right"), ("c", "main")]
+
+
+def test_set_keeps_the_rows_of_what_stays_linked():
+    bands = [Band.objects.create(name=name) for name in "ab"]
+    festival = Festival.objects.create(name="x")
+    Appearance.objects.create(festival=festival, band=bands[0], stage="left", fee=10)
+    kept = Appearance.objects.get()
+
+    festival.bands.set(bands, through_defaults={"stage": "right"})
+    festival.save()
+
+    assert Appearance.objects.get(band=bands[0]).pk == kept.pk
+    assert Appearance.objects.get(band=bands[0]).stage == "left"
+    assert Appearance.objects.get(band=bands[1]).stage == "right"
+
+
+def test_an_object_made_through_the_relation_is_saved_with_it():
+    band = Band(name="x")
+    band.genres.create(name="ska")
+
+    band.save()
+
+    assert [genre.name for genre in Band.objects.get().genres.all()] == ["ska"]
+
+
+def test_symmetrical_links_are_stored_in_both_directions():
+    other = Node.objects.create(name="other")
+    node = Node(name="node", friends=[other])
+
+    node.save()
+
+    assert list(other.friends.all()) == [node]
+    node.friends.remove(other)
+    node.save()
+    assert list(other.friends.all()) == []
+
+
+def test_one_sided_links_to_itself_are_stored_in_one():
+    other = Node.objects.create(name="other")
+    node = Node(name="node", follows=[other])
+
+    node.save()
+
+    assert list(other.follows.all()) == []
+    assert list(other.followers.all()) == [node]
+
+
+def test_committing_links_of_an_unsaved_instance_names_the_way_out():
+    with pytest.raises(UnsavedParentError, match=r"genres.*unsaved"):
+        unsaved().genres.commit()
+
+
+def test_commit_writes_the_links_alone(genres: dict[str, Genre]):
+    band = live()
+    band.name = "changed"
+    band.genres.add(genres["jazz"])
+
+    band.genres.commit()
+
+    assert set(names(Band.objects.get())) == {"folk", "jazz", "rock"}
+    assert Band.objects.get().name == "x"
+
+
+def test_the_field_gives_a_form_the_held_objects():
+    field = Band._meta.get_field("genres")
+
+    assert [genre.name for genre in field.value_from_object(unsaved())] == ["folk", "rock"]
+    assert field.value_from_object(Band()) == []
+
+
+def test_the_through_model_can_be_reached():
+    assert unsaved().genres.through is Band.genres.through
+    assert Band.genres.rel is Band._meta.get_field("genres").remote_field
