@@ -20,6 +20,11 @@ def classes_of(module: ModuleType, *names: str) -> tuple[type, ...]:
     return tuple(getattr(module, name) for name in names if hasattr(module, name))
 
 
+def is_pk_set(instance: Model) -> bool:
+    """Return whether an instance has its primary key, every part of it if it is composite."""
+    return instance._is_pk_set()  # type: ignore[attr-defined, no-any-return]
+
+
 def save_options(instance: Model, args: tuple[Any, ...], **options: Any) -> dict[str, Any]:
     """Return the options of a ``save()`` call, positional ones included where Django still takes them.
 

@@ -19,11 +19,9 @@ def check_clusterable_model(model: type[Model]) -> list[checks.CheckMessage]:
 
 
 def _plain_many_to_many(model: type[Model]) -> list[checks.CheckMessage]:
-    plain: list[Any] = [
-        field
-        for field in model._meta.local_many_to_many
-        if isinstance(field, ManyToManyField) and not isinstance(field, ParentalField)
-    ]
+    # Other packages put fields of their own kind here, which are none of our business.
+    local: list[Any] = list(model._meta.local_many_to_many)
+    plain = [field for field in local if isinstance(field, ManyToManyField) and not isinstance(field, ParentalField)]
     return [
         checks.Warning(
             f"{model.__name__}.{field.name} is a plain ManyToManyField, which needs a saved instance and is written at "

@@ -9,6 +9,7 @@ from typing import Any, Self
 from asgiref.sync import sync_to_async
 from django.core import checks
 from django.db.models import ForeignObjectRel, Model
+from django.db.models.base import ModelBase
 
 from cluster._compat import save_options
 from cluster.checks import check_clusterable_model
@@ -55,7 +56,7 @@ class ClusterableModel(Clusterable):
     def save(
         self,
         *args: Any,
-        force_insert: bool | tuple[type[Model], ...] = False,
+        force_insert: bool | tuple[ModelBase, ...] = False,
         force_update: bool = False,
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
@@ -89,7 +90,7 @@ class ClusterableModel(Clusterable):
     async def asave(
         self,
         *,
-        force_insert: bool | tuple[type[Model], ...] = False,
+        force_insert: bool | tuple[ModelBase, ...] = False,
         force_update: bool = False,
         using: str | None = None,
         update_fields: Iterable[str] | None = None,

@@ -102,27 +102,27 @@ class ChildRelatedManager(HeldRelatedManager):
 
     acreate.alters_data = True  # type: ignore[attr-defined]
 
-    def get_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+    def get_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Return the child with these values, or make one; nothing is written before ``save()``."""
         self.get_object_list()
         return super().get_or_create(**{**kwargs, self.field.name: self.instance})
 
     get_or_create.alters_data = True  # type: ignore[attr-defined]
 
-    async def aget_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+    async def aget_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Do what ``get_or_create()`` does, for async code."""
         return await sync_to_async(self.get_or_create)(**kwargs)
 
     aget_or_create.alters_data = True  # type: ignore[attr-defined]
 
-    def update_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+    def update_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Change the child with these values, or make one; nothing is written before ``save()``."""
         self.get_object_list()
         return super().update_or_create(**{**kwargs, self.field.name: self.instance})
 
     update_or_create.alters_data = True  # type: ignore[attr-defined]
 
-    async def aupdate_or_create(self, **kwargs: Any) -> tuple[Any, bool]:
+    async def aupdate_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Do what ``update_or_create()`` does, for async code."""
         return await sync_to_async(self.update_or_create)(**kwargs)
 

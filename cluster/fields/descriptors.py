@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Model
 from django.db.models.fields.related_descriptors import ManyToManyDescriptor, ReverseManyToOneDescriptor
 from django.utils.functional import cached_property
 
 from cluster.fields.child_manager import ChildRelatedManager
 from cluster.fields.link_manager import LinkRelatedManager
-from cluster.fields.managers import HeldRelatedManager, build_manager_class
+from cluster.fields.managers import build_manager_class
 from cluster.relations import Clusterable
 from cluster.relations.describe import child_relation, link_relation
 
@@ -21,16 +20,16 @@ class HeldRelationDescriptor:
     Historical models in migrations are plain: they derive from ``models.Model`` alone.
     """
 
-    related_manager_cls: type[HeldRelatedManager]
+    related_manager_cls: Any
 
-    def __set__(self, instance: Model, value: Any) -> None:
+    def __set__(self, instance: Any, value: Any) -> None:
         if not isinstance(instance, Clusterable):
             super().__set__(instance, value)  # type: ignore[misc]
             return
         self.related_manager_cls(instance).set(value)
 
 
-class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor):
+class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor):  # type: ignore[misc, type-arg]
     """The reverse side of a ``ParentalKey``."""
 
     @cached_property
@@ -43,7 +42,7 @@ class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor
         return build_manager_class(ChildRelatedManager, superclass, child_relation(self.rel), live)
 
 
-class ParentalManyToManyDescriptor(HeldRelationDescriptor, ManyToManyDescriptor):
+class ParentalManyToManyDescriptor(HeldRelationDescriptor, ManyToManyDescriptor):  # type: ignore[misc, type-arg]
     """The forward side of a ``ParentalManyToManyField``."""
 
     @cached_property

@@ -120,7 +120,7 @@ class LinkRelatedManager(HeldRelatedManager):
 
     acreate.alters_data = True  # type: ignore[attr-defined]
 
-    def get_or_create(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> tuple[Any, bool]:
+    def get_or_create(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Return the linked object with these values, or make and link one; nothing is written before ``save()``."""
         self._held_links()
         instance, created = super().get_or_create(**kwargs)
@@ -130,7 +130,7 @@ class LinkRelatedManager(HeldRelatedManager):
 
     get_or_create.alters_data = True  # type: ignore[attr-defined]
 
-    async def aget_or_create(
+    async def aget_or_create(  # type: ignore[override]
         self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any
     ) -> tuple[Any, bool]:
         """Do what ``get_or_create()`` does, for async code."""
@@ -138,7 +138,7 @@ class LinkRelatedManager(HeldRelatedManager):
 
     aget_or_create.alters_data = True  # type: ignore[attr-defined]
 
-    def update_or_create(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> tuple[Any, bool]:
+    def update_or_create(self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Change the linked object with these values, or make and link one; nothing is written before ``save()``."""
         self._held_links()
         instance, created = super().update_or_create(**kwargs)
@@ -148,7 +148,7 @@ class LinkRelatedManager(HeldRelatedManager):
 
     update_or_create.alters_data = True  # type: ignore[attr-defined]
 
-    async def aupdate_or_create(
+    async def aupdate_or_create(  # type: ignore[override]
         self, *, through_defaults: dict[str, Any] | None = None, **kwargs: Any
     ) -> tuple[Any, bool]:
         """Do what ``update_or_create()`` does, for async code."""

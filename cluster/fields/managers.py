@@ -21,7 +21,10 @@ from cluster.relations.state import has_row
 from cluster.saving import commit_relation
 
 if TYPE_CHECKING:
-    ManagerBase = Manager[Any]
+
+    class ManagerBase(Manager[Any]):
+        """What the mixin is combined with."""
+
 else:
     ManagerBase = object
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core import checks
 from django.db.models import CASCADE, ForeignKey
@@ -10,8 +10,11 @@ from django.db.models import CASCADE, ForeignKey
 from cluster.fields.descriptors import ChildRelationDescriptor
 from cluster.relations import Clusterable, ParentalField
 
+_ST_contra = TypeVar("_ST_contra", contravariant=True)
+_GT_co = TypeVar("_GT_co", covariant=True)
 
-class ParentalKey(ParentalField, ForeignKey[Any, Any]):
+
+class ParentalKey(ParentalField, ForeignKey[_ST_contra, _GT_co]):
     """A foreign key to a ``ClusterableModel``, whose reverse side can be held in memory.
 
     Takes what ``ForeignKey`` takes; ``on_delete`` is ``CASCADE`` unless given.
@@ -37,7 +40,7 @@ class ParentalKey(ParentalField, ForeignKey[Any, Any]):
         return [*found, *self._check_target(), *self._check_related_name()]
 
     def _check_target(self) -> list[checks.CheckMessage]:
-        target = self.remote_field.model
+        target: Any = self.remote_field.model
         if isinstance(target, str) or issubclass(target, Clusterable):
             return []
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core import checks
 from django.db.models import ManyToManyField, Model
@@ -10,17 +10,26 @@ from django.db.models import ManyToManyField, Model
 from cluster.fields.descriptors import ParentalManyToManyDescriptor
 from cluster.relations import Clusterable, ParentalField
 
+_To = TypeVar("_To", bound=Model)
+_Through = TypeVar("_Through", bound=Model)
 
-# Generic in the stubs alone.
-BaseField = ManyToManyField[Any, Any] if TYPE_CHECKING else ManyToManyField
+if TYPE_CHECKING:
+    GenericManyToManyField = ManyToManyField
+else:
+
+    class GenericManyToManyField(ManyToManyField):
+        """Django's field; generic as its stubs say, which Django does for foreign keys alone."""
+
+        def __class_getitem__(cls, _types):
+            return cls
 
 
-class ParentalManyToManyField(ParentalField, BaseField):
+class ParentalManyToManyField(ParentalField, GenericManyToManyField[_To, _Through]):
     """A many-to-many field of a ``ClusterableModel`` that can be held in memory."""
 
-    def contribute_to_class(self, cls: type[Model], name: str, **kwargs: Any) -> None:
+    def contribute_to_class(self, cls: type[Model], name: str, private_only: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - Django's
         """Add the field with a descriptor whose manager can hold."""
-        super().contribute_to_class(cls, name, **kwargs)
+        super().contribute_to_class(cls, name, private_only=private_only, **kwargs)
         setattr(cls, self.name, ParentalManyToManyDescriptor(self.remote_field))
 
     def deconstruct(self) -> Any:

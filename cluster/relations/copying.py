@@ -20,7 +20,7 @@ def copy_in_memory(instance: AnyModel) -> AnyModel:
 
     Keys and baselines are copied too: the copy stands for the same rows.
     """
-    root = _copy_alone(instance)
+    root: AnyModel = _copy_alone(instance)
     unfinished: list[tuple[Any, Any]] = [(instance, root)]
     while unfinished:
         source, copied = unfinished.pop()
@@ -48,7 +48,8 @@ def _copy_held(source: Model, copied: Model) -> list[tuple[Model, Model]]:
 
 
 def _copy_children(held: HeldList, relation: Relation, parent: Model) -> tuple[HeldList, list[tuple[Model, Model]]]:
-    copies, nested = [], []
+    copies: list[Model] = []
+    nested: list[tuple[Model, Model]] = []
     for child in held:
         copied = _copy_alone(child) if isinstance(child, Clusterable) else copy.copy(child)
         relation.point(copied, parent)

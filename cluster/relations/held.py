@@ -7,12 +7,14 @@ from typing import Any, Self, overload
 
 from django.db.models import Model
 
+from cluster._compat import is_pk_set
+
 Key = tuple[type[Model], Any]
 
 
 def key_of(instance: Model) -> Key | None:
     """Return what equality goes by in Django (concrete model and primary key), or ``None`` while there is no key."""
-    if not instance._is_pk_set():
+    if not is_pk_set(instance):
         return None
     return (instance._meta.concrete_model, instance.pk)  # type: ignore[return-value]
 

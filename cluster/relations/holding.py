@@ -65,7 +65,7 @@ def _leave_other_parent(child: Model, parent: Model, relation: Relation) -> None
 def _take_back(state: ClusterState, relation: Relation, child: Model) -> None:
     given_away = state.given_away.get(relation.name)
     if given_away:
-        given_away.discard(key_of(child))  # type: ignore[arg-type]
+        given_away.discard(key_of(child))
 
 
 def replace_children(parent: Model, relation: Relation, children: Iterable[Model]) -> HeldList:

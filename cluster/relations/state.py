@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from django.db.models import Model
 
+from cluster._compat import is_pk_set
 from cluster.relations.held import HeldList, Key, key_of
 
 STATE = "_cluster_state"
@@ -15,7 +16,7 @@ STATE = "_cluster_state"
 
 def has_row(instance: Model) -> bool:
     """Whether the database knows the instance, as far as memory can tell: it was loaded or saved and has its key."""
-    return not instance._state.adding and instance._is_pk_set()
+    return not instance._state.adding and is_pk_set(instance)
 
 
 @dataclass(frozen=True, slots=True)
