@@ -35,7 +35,8 @@ def _copy_held(source: Model, copied: Model) -> list[tuple[Model, Model]]:
     if state is None:
         return []
     copied.__dict__[STATE] = copied_state = ClusterState(
-        baselines=dict(state.baselines), given_away={name: set(keys) for name, keys in state.given_away.items()}
+        baselines={name: baseline.copy() for name, baseline in state.baselines.items()},
+        given_away={name: set(keys) for name, keys in state.given_away.items()},
     )
     relations, nested = relations_of(type(source)), []
     for name, held in state.held.items():

@@ -10,8 +10,8 @@ from django.db.models import Model
 
 from cluster.errors import HeldRelationsError
 from cluster.relations.describe import Relation
-from cluster.relations.held import HeldLinks, HeldList, key_of
-from cluster.relations.state import Baseline, ClusterState, ensure_state, state_of
+from cluster.relations.held import HeldLinks, HeldList
+from cluster.relations.state import Baseline, ensure_state, state_of
 
 
 def new_list(relation: Relation, objects: Iterable[Model] = ()) -> HeldList:
@@ -44,7 +44,7 @@ def add_children(parent: Model, relation: Relation, held: HeldList, children: It
     state = ensure_state(parent)
     for child in children:
         _leave_other_parent(child, parent, relation)
-        _take_back(state, relation, child)
+        state.take_back(relation.name, child)
         relation.point(child, parent)
         held.add(child)
 
@@ -56,16 +56,7 @@ def _leave_other_parent(child: Model, parent: Model, relation: Relation) -> None
     state = state_of(other)
     if state is None or relation.name not in state.held:
         return
-    state.held[relation.name].discard(child)
-    key = key_of(child)
-    if key is not None:
-        state.given_away.setdefault(relation.name, set()).add(key)
-
-
-def _take_back(state: ClusterState, relation: Relation, child: Model) -> None:
-    given_away = state.given_away.get(relation.name)
-    if given_away:
-        given_away.discard(key_of(child))
+    state.give_away(relation.name, child)
 
 
 def replace_children(parent: Model, relation: Relation, children: Iterable[Model]) -> HeldList:

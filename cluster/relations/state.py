@@ -34,6 +34,10 @@ class Baseline:
         """Record rows as they were just loaded."""
         return cls({key: loaded_values(instance) for instance in instances if (key := key_of(instance)) is not None})
 
+    def copy(self) -> Baseline:
+        """Return an independent baseline."""
+        return Baseline(dict(self.rows))
+
 
 def loaded_values(instance: Model) -> dict[str, Any]:
     """Return the values of the concrete fields that are loaded, by attname, without fetching deferred ones."""
@@ -80,9 +84,25 @@ class ClusterState:
         self.given_away.pop(name, None)
 
     def declare(self, name: str, held: HeldList) -> None:
-        """Hold a list as the whole content of a relation."""
-        self.drop(name)
+        """Hold a list as the whole content of a relation, apart from the rows that went to another parent."""
+        self.baselines.pop(name, None)
         self.held[name] = held
+
+    def give_away(self, name: str, child: Model) -> None:
+        """Take out a child that another parent gets; a save of this parent leaves its row alone from now on."""
+        self.held[name].discard(child)
+        key = key_of(child)
+        if key is None:
+            return
+        self.given_away.setdefault(name, set()).add(key)
+        if name in self.baselines:
+            # Should it come back, its row may have changed with the other parent: it counts as unknown.
+            self.baselines[name].rows.pop(key, None)
+
+    def take_back(self, name: str, child: Model) -> None:
+        """Answer for a child's row again."""
+        if name in self.given_away and (key := key_of(child)) is not None:
+            self.given_away[name].discard(key)
 
     def __getstate__(self) -> tuple[Any, ...]:
         # What is pending belongs to this process and connection: a copy starts from what is held now.
