@@ -41,10 +41,13 @@ class ClusterableModel(Clusterable):
         abstract = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        relations = relations_of(type(self)).keys() & kwargs.keys() if kwargs else ()
-        given = [(name, kwargs.pop(name)) for name in relations]
+        given = kwargs and kwargs.keys() & relations_of(type(self)).names
+        if not given:
+            super().__init__(*args, **kwargs)
+            return
+        values = {name: kwargs.pop(name) for name in given}
         super().__init__(*args, **kwargs)
-        for name, value in given:
+        for name, value in values.items():
             setattr(self, name, value)
 
     def __copy__(self) -> Self:

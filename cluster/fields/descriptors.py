@@ -22,11 +22,16 @@ class HeldRelationDescriptor:
 
     related_manager_cls: Any
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None or not isinstance(instance, Clusterable):
+            return super().__get__(instance, owner)  # type: ignore[misc]
+        return self.related_manager_cls.of(instance)
+
     def __set__(self, instance: Any, value: Any) -> None:
         if not isinstance(instance, Clusterable):
             super().__set__(instance, value)  # type: ignore[misc]
             return
-        self.related_manager_cls(instance).set(value)
+        self.related_manager_cls.of(instance).set(value)
 
 
 class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor):  # type: ignore[misc, type-arg]

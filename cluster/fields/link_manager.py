@@ -164,8 +164,10 @@ class LinkRelatedManager(HeldRelatedManager):
         return held
 
     def _note_new(self, target: Model, through_defaults: dict[str, Any] | None) -> None:
+        held = self._held_links()
+        held.note_made(target)
         if through_defaults:
-            self._held_links().give_defaults(target, dict(resolve_callables(through_defaults)))
+            held.give_defaults(target, dict(resolve_callables(through_defaults)))
 
     def _held_by_key(self, held: HeldLinks, value: Any) -> Model | None:
         attname = self._target_field.attname

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.db.models import Manager, Model, QuerySet
+from django.db.models.manager import BaseManager
 from django.db.models.utils import AltersData
 
 from cluster.fields.prefetching import PrefetchPlan, prefetch_held_and_live
@@ -33,8 +34,17 @@ def build_manager_class(
     kind: type[HeldRelatedManager], superclass: type[Any], relation: Relation, live_manager_class: type[Any]
 ) -> type[Any]:
     """Return the manager class of one relation, over a manager class of the related model."""
-    attributes = {"relation": relation, "live_manager_class": live_manager_class, "__module__": kind.__module__}
+    attributes = {
+        "relation": relation,
+        "live_manager_class": live_manager_class,
+        "is_made_plainly": superclass.__init__ is BaseManager.__init__ and _news(superclass) is _news(BaseManager),
+        "__module__": kind.__module__,
+    }
     return type(kind.__name__, (kind, superclass), attributes)
+
+
+def _news(manager_class: type[Any]) -> Any:
+    return manager_class.__new__
 
 
 def related_manager_of(instance: Model, name: str) -> Any:
@@ -51,6 +61,8 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     relation: ClassVar[Relation]
     live_manager_class: ClassVar[type[Any]]
+    is_made_plainly: ClassVar[bool]
+    template: ClassVar[dict[str, Any] | None] = None
     do_not_call_in_templates = True
 
     def __init__(self, instance: Model) -> None:
@@ -58,6 +70,21 @@ class HeldRelatedManager(AltersData, ManagerBase):
         self.instance = instance
         self.model = self.relation.related_model
         self.field = self.relation.field
+
+    @classmethod
+    def of(cls, instance: Model) -> Any:
+        """Return the manager of one instance.
+
+        Attribute access makes one each time, so where no class of the user's has a say in it, the attributes of the
+        first are taken again.
+        """
+        if not cls.is_made_plainly:
+            return cls(instance)
+        if cls.template is None:
+            cls.template = {name: value for name, value in vars(cls(instance)).items() if name != "instance"}
+        manager = object.__new__(cls)
+        manager.__dict__.update(cls.template, instance=instance, _hints={})
+        return manager
 
     def __call__(self, *, manager: str) -> Any:
         """Return this relation over another manager of the related model, as Django's related managers do."""

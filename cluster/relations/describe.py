@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import router
 from django.db.models import SET_NULL, ForeignKey, ForeignObjectRel, ManyToManyField, Model
 
 
@@ -23,6 +24,8 @@ class Relation:
         rel: The field's relation object, as ``_meta.related_objects`` and ``field.remote_field`` give it.
         related_model: The model of the objects in the relation.
         is_child: Whether the objects are owned (children) or only linked (many-to-many).
+        key_attname: The child's attribute with the parent's key; empty for links.
+        parent_attname: The parent's attribute with that key; empty for links.
     """
 
     name: str
@@ -30,15 +33,25 @@ class Relation:
     rel: Any
     related_model: type[Model]
     is_child: bool
+    key_attname: str = ""
+    parent_attname: str = ""
 
     def point(self, child: Model, parent: Model | None) -> None:
-        """Make ``child`` belong to ``parent``, or to none; in memory only."""
-        setattr(child, self.field.name, parent)
+        """Make ``child`` belong to ``parent``, or to none; in memory only.
+
+        Raises:
+            ValueError: The database router does not allow the two to be related.
+        """
+        if parent is None or router.routers or _are_apart(child, parent):
+            setattr(child, self.field.name, parent)
+            return
+        # What Django's descriptor does where there is no router to ask.
+        child.__dict__[self.key_attname] = getattr(parent, self.parent_attname)
+        child._state.fields_cache[self.field.name] = parent
 
     def parent_of(self, child: Model) -> Model | None:
         """Return the parent that ``child`` has in memory, without asking the database."""
-        parent: Model | None = self.field.get_cached_value(child, default=None)
-        return parent
+        return child._state.fields_cache.get(self.field.name)
 
     @property
     def releases(self) -> bool:
@@ -46,16 +59,21 @@ class Relation:
         return bool(self.is_child and self.field.null and self.rel.on_delete is SET_NULL)
 
 
+def _are_apart(child: Model, parent: Model) -> bool:
+    return child._state.db != parent._state.db and child._state.db is not None and parent._state.db is not None
+
+
 class Relations(Mapping[str, Relation]):
     """The relations of one model by name; ``children`` and ``links`` are the two kinds, in order of definition."""
 
-    __slots__ = ("_by_name", "children", "links", "model")
+    __slots__ = ("_by_name", "children", "links", "model", "names")
 
     def __init__(self, model: type[Model], children: tuple[Relation, ...], links: tuple[Relation, ...]) -> None:
         self.model = model
         self.children = children
         self.links = links
         self._by_name = {relation.name: relation for relation in (*children, *links)}
+        self.names = frozenset(self._by_name)
 
     def __getitem__(self, name: str) -> Relation:
         return self._by_name[name]
@@ -94,8 +112,15 @@ def _is_parental(field: Any, kind: type) -> bool:
 
 def child_relation(rel: ForeignObjectRel) -> Relation:
     """Describe the reverse side of a ``ParentalKey``."""
+    key: Any = rel.field
     return Relation(
-        name=str(rel.get_accessor_name()), field=rel.field, rel=rel, related_model=rel.related_model, is_child=True
+        name=str(rel.get_accessor_name()),
+        field=key,
+        rel=rel,
+        related_model=rel.related_model,
+        is_child=True,
+        key_attname=key.attname,
+        parent_attname=key.target_field.attname,
     )
 
 

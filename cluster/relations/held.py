@@ -14,9 +14,11 @@ Key = tuple[type[Model], Any]
 
 def key_of(instance: Model) -> Key | None:
     """Return what equality goes by in Django (concrete model and primary key), or ``None`` while there is no key."""
-    if not is_pk_set(instance):
+    pk = instance.pk
+    # Most keys are integers, which need no closer look: a key can be of several parts or left to the database.
+    if pk is None or (type(pk) is not int and not is_pk_set(instance)):
         return None
-    return (instance._meta.concrete_model, instance.pk)  # type: ignore[return-value]
+    return (instance._meta.concrete_model, pk)  # type: ignore[return-value]
 
 
 class HeldList(Sequence[Model]):
@@ -66,7 +68,7 @@ class HeldList(Sequence[Model]):
 
     def find(self, candidate: Model) -> Model | None:
         """Return the held object that is, or equals, ``candidate``."""
-        slot = self._indexed().slot_of(candidate)
+        slot = self._indexed().slot_of(candidate, key_of(candidate))
         return None if slot is None else self._slots[slot]
 
     def by_key(self, key: Key) -> Model | None:
@@ -76,23 +78,24 @@ class HeldList(Sequence[Model]):
 
     def add(self, instance: Model) -> Model | None:
         """Append ``instance``, or put it in the slot of its equal; return the object that it replaced."""
-        index = self._indexed()
-        slot = index.slot_of(instance)
+        index, key = self._indexed(), key_of(instance)
+        slot, replaced = index.slot_of(instance, key), None
         if slot is None:
-            self._place(self._next, instance, index)
+            slot = self._next
             self._next += 1
-            return None
-        replaced = self._slots[slot]
-        if replaced is instance:
-            return None
-        index.forget(slot, replaced)
-        self._place(slot, instance, index)
+        else:
+            replaced = self._slots[slot]
+            if replaced is instance:
+                return None
+            index.forget(slot, replaced)
+        self._slots[slot] = instance
+        index.remember(slot, instance, key)
         return replaced
 
     def discard(self, instance: Model) -> Model | None:
         """Take out the object that is, or equals, ``instance`` and return it."""
         index = self._indexed()
-        slot = index.slot_of(instance)
+        slot = index.slot_of(instance, key_of(instance))
         if slot is None:
             return None
         held = self._slots.pop(slot)
@@ -102,10 +105,6 @@ class HeldList(Sequence[Model]):
     def copy(self) -> Self:
         """Return an independent list of the same objects."""
         return type(self)(self)
-
-    def _place(self, slot: int, instance: Model, index: SlotIndex) -> None:
-        self._slots[slot] = instance
-        index.remember(slot, instance)
 
     def _indexed(self) -> SlotIndex:
         """Return the index; the first time, drop all but the last of equal objects."""
@@ -137,10 +136,9 @@ class SlotIndex:
         self.keys: dict[int, Key] = {}
         self.keyless: dict[int, Model] = {}
 
-    def remember(self, slot: int, instance: Model) -> None:
-        """Index an object."""
+    def remember(self, slot: int, instance: Model, key: Key | None) -> None:
+        """Index an object with the key that it has now."""
         self.by_identity[id(instance)] = slot
-        key = key_of(instance)
         if key is None:
             self.keyless[slot] = instance
         else:
@@ -155,14 +153,14 @@ class SlotIndex:
         if key is not None:
             self.by_key.pop(key, None)
 
-    def slot_of(self, candidate: Model) -> int | None:
+    def slot_of(self, candidate: Model, key: Key | None) -> int | None:
         """Return the slot of an object by identity, else by key.
 
         One that was never saved cannot equal an object that was given its key by the database meanwhile, so that adding
         many of them stays linear.
         """
         slot = self.by_identity.get(id(candidate))
-        if slot is None and (key := key_of(candidate)) is not None:
+        if slot is None and key is not None:
             slot = self.by_key.get(key) if candidate._state.adding else self.slot_of_key(key)
         return slot
 
@@ -186,11 +184,20 @@ class SlotIndex:
 class HeldLinks(HeldList):
     """The objects of a many-to-many, each with what its row of the through model is to have besides the two keys."""
 
-    __slots__ = ("_through_defaults",)
+    __slots__ = ("_made", "_through_defaults")
 
     def _fill(self, objects: list[Model]) -> None:
         super()._fill(objects)
         self._through_defaults: dict[int, dict[str, Any]] = {}
+        self._made: set[int] = set()
+
+    def note_made(self, instance: Model) -> None:
+        """Note that a held object was made through the relation, and so is to be saved with it."""
+        self._made.add(id(instance))
+
+    def is_made(self, instance: Model) -> bool:
+        """Whether a held object was made through the relation and has no row yet."""
+        return id(instance) in self._made and instance._state.adding
 
     def give_defaults(self, instance: Model, defaults: dict[str, Any]) -> None:
         """Note the ``through_defaults`` with which a held object is linked."""
@@ -205,19 +212,24 @@ class HeldLinks(HeldList):
         held = super().discard(instance)
         if held is not None:
             self._through_defaults.pop(id(held), None)
+            self._made.discard(id(held))
         return held
 
     def copy(self) -> Self:
         """Return an independent list of the same objects and ``through_defaults``."""
         copied = super().copy()
-        copied._through_defaults = dict(self._through_defaults)
+        copied._through_defaults, copied._made = dict(self._through_defaults), set(self._made)
         return copied
 
     def __getstate__(self) -> Any:
-        return (list(self), [self.defaults_of(instance) for instance in self])
+        notes = [(self.defaults_of(instance), id(instance) in self._made) for instance in self]
+        return (list(self), notes)
 
     def __setstate__(self, state: Any) -> None:
-        objects, defaults = state
+        objects, notes = state
         self._fill(objects)
-        pairs = zip(objects, defaults, strict=True)
-        self._through_defaults = {id(instance): given for instance, given in pairs if given}
+        for instance, (defaults, made) in zip(objects, notes, strict=True):
+            if defaults:
+                self.give_defaults(instance, defaults)
+            if made:
+                self.note_made(instance)

@@ -43,20 +43,18 @@ def add_children(parent: Model, relation: Relation, held: HeldList, children: It
     """Add children to a held list; each leaves the other parent in memory that held it."""
     state = ensure_state(parent)
     for child in children:
-        _leave_other_parent(child, parent, relation)
+        other = relation.parent_of(child)
+        if other is not None and other is not parent:
+            _leave(other, child, relation)
         state.take_back(relation.name, child)
         relation.point(child, parent)
         held.add(child)
 
 
-def _leave_other_parent(child: Model, parent: Model, relation: Relation) -> None:
-    other = relation.parent_of(child)
-    if other is None or other is parent:
-        return
-    state = state_of(other)
-    if state is None or relation.name not in state.held:
-        return
-    state.give_away(relation.name, child)
+def _leave(parent: Model, child: Model, relation: Relation) -> None:
+    state = state_of(parent)
+    if state is not None and relation.name in state.held:
+        state.give_away(relation.name, child)
 
 
 def replace_children(parent: Model, relation: Relation, children: Iterable[Model]) -> HeldList:

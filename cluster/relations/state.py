@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.db.models import Model
+from django.db.models.fields.files import FieldFile
 
 from cluster._compat import is_pk_set
 from cluster.relations.held import HeldList, Key, key_of
@@ -32,7 +37,7 @@ class Baseline:
     @classmethod
     def of(cls, instances: Iterable[Model]) -> Baseline:
         """Record rows as they were just loaded."""
-        return cls({key: loaded_values(instance) for instance in instances if (key := key_of(instance)) is not None})
+        return cls({key: kept_values(instance) for instance in instances if (key := key_of(instance)) is not None})
 
     def copy(self) -> Baseline:
         """Return an independent baseline."""
@@ -43,6 +48,24 @@ def loaded_values(instance: Model) -> dict[str, Any]:
     """Return the values of the concrete fields that are loaded, by attname, without fetching deferred ones."""
     values = instance.__dict__
     return {attname: values[attname] for attname in concrete_attnames(type(instance)) if attname in values}
+
+
+def kept_values(instance: Model) -> dict[str, Any]:
+    """Return the loaded values so that a change made within one of them (a JSON dict, a file) does not reach them."""
+    values = loaded_values(instance)
+    for attname, value in values.items():
+        if not isinstance(value, _IMMUTABLE):
+            values[attname] = _kept(value)
+    return values
+
+
+_IMMUTABLE = (str, int, float, bool, bytes, date, time, timedelta, Decimal, UUID, type(None))
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, FieldFile):
+        return value.name
+    return bytes(value) if isinstance(value, memoryview) else copy.deepcopy(value)
 
 
 def concrete_attnames(model: type[Model]) -> tuple[str, ...]:
@@ -101,7 +124,7 @@ class ClusterState:
 
     def take_back(self, name: str, child: Model) -> None:
         """Answer for a child's row again."""
-        if name in self.given_away and (key := key_of(child)) is not None:
+        if self.given_away and name in self.given_away and (key := key_of(child)) is not None:
             self.given_away[name].discard(key)
 
     def __getstate__(self) -> tuple[Any, ...]:

@@ -128,7 +128,14 @@ def test_the_async_forms_do_the_same(build: Callable[[], Band]):
     assert names(band) == []
 
 
-@every_state
+def test_bulk_update_of_objects_without_a_key_is_refused_as_in_django():
+    band = unsaved()
+
+    with pytest.raises(ValueError, match=r"^All bulk_update\(\) objects must have a primary key set\.$"):
+        band.members.bulk_update(list(band.members.all()), ["instrument"])
+
+
+@pytest.mark.parametrize("build", [live, held])
 def test_bulk_update_takes_the_given_values(build: Callable[[], Band]):
     band = build()
     changed = list(band.members.get_object_list())
@@ -323,7 +330,8 @@ def test_constructor_keywords_and_unknown_names():
         pytest.param(lambda: Node(name="x"), "children", lambda: Node(name="y"), "parent", id="self relation"),
         pytest.param(lambda: Studio(name="x"), "takes", lambda: Take(title="t"), "studio", id="no objects manager"),
         pytest.param(
-            lambda: Symphony(title="x"), "movements", lambda: Movement(), "symphony", id="order_with_respect_to"),
+            lambda: Symphony(title="x"), "movements", lambda: Movement(), "symphony", id="order_with_respect_to"
+        ),
     ],
 )
 def test_every_kind_of_model_holds_children_without_a_query(parent, relation, child, parent_attribute):
