@@ -1,0 +1,105 @@
+"""Django's ``sql.Query`` answered from a source of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connections
+from django.db.models import Model
+from django.db.models.aggregates import Count
+from django.db.models.expressions import Exists, F, OuterRef
+from django.db.models.sql import Query
+from django.db.models.sql.where import AND, WhereNode
+
+from cluster.queryset import registry
+from cluster.queryset.aggregation import aggregated
+from cluster.queryset.execution import HeldCompiler
+from cluster.queryset.keyed import keyed_query
+from cluster.queryset.private import DjangoQuery
+from cluster.queryset.source import Source
+from cluster.queryset.subqueries import compile_scalar_query
+from cluster.queryset.unsaved import split_unsaved
+
+
+class HeldQuery(DjangoQuery):  # type: ignore[misc]
+    """A query that Django builds and memory runs.
+
+    Attributes:
+        source: Where the instances come from.
+        outer_alias: For a query over one row of an outer query (the inner query of an ``exclude()`` over a to-many
+            relation): the alias of the outer table whose instance is the only row.
+    """
+
+    source: Source | None = None
+    outer_alias: str | None = None
+
+    @classmethod
+    def over(cls, query: Query, source: Source) -> HeldQuery:
+        """Return a query like another one, answered from a source."""
+        held: Any = query.chain()
+        held.__class__ = cls
+        held.source = source
+        return held  # type: ignore[no-any-return]
+
+    def base_instances(self) -> Sequence[Model]:
+        """Return the instances of the base table."""
+        return () if self.source is None else self.source.instances()
+
+    def get_compiler(self, using: str | None = None, connection: Any = None, elide_empty: bool = True) -> HeldCompiler:
+        """Return the compiler that runs the query in memory."""
+        if using is None and connection is None:
+            raise ValueError("Need either using or connection")
+        if using:
+            connection = connections[using]
+        return HeldCompiler(self, connection, using or connection.alias, elide_empty)
+
+    def build_lookup(self, lookups: Any, lhs: Any, rhs: Any) -> Any:
+        """Build a lookup; unsaved instances on the right side match by identity."""
+        rhs, unsaved = split_unsaved(rhs)
+        lookup = super().build_lookup(lookups, lhs, rhs)
+        if unsaved and lookup is not None:
+            lookup.unsaved = unsaved
+        return lookup
+
+    def split_exclude(self, filter_expr: Any, can_reuse: Any, names_with_path: Any) -> Any:
+        """Return the condition that some related row matches, for an ``exclude()`` over a to-many relation."""
+        name, value = filter_expr
+        if isinstance(value, OuterRef):
+            value = OuterRef(value)
+        elif isinstance(value, F):
+            value = OuterRef(value.name)  # type: ignore[attr-defined]
+        query = type(self)(self.model)
+        query._filtered_relations = self._filtered_relations
+        query.add_filter(name, value)
+        query.clear_ordering(force=True)
+        exists: Any = Exists(query).resolve_expression(self, allow_joins=True, reuse=can_reuse)
+        exists.query.outer_alias = self.get_initial_alias()
+        return WhereNode([self.build_lookup(["exact"], exists, True)], connector=AND), []
+
+    def change_aliases(self, change_map: dict[str, str]) -> Any:
+        """Follow the renaming of the outer query's tables, too."""
+        if self.outer_alias is not None:
+            self.outer_alias = change_map.get(self.outer_alias, self.outer_alias)
+        return super().change_aliases(change_map)
+
+    def get_aggregation(self, using: str, aggregate_exprs: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of aggregates over the rows."""
+        return aggregated(self, using, aggregate_exprs) if aggregate_exprs else {}
+
+    def get_count(self, using: str) -> int:
+        """Count the rows."""
+        return self.clone().get_aggregation(using, {"__count": Count("*")})["__count"]  # type: ignore[no-any-return]
+
+    def resolve_expression(self, query: Query, *args: Any, **kwargs: Any) -> Query:
+        """Resolve as part of another query: in memory as it is, in the database as the keys of its rows."""
+        if isinstance(query, HeldQuery):
+            return super().resolve_expression(query, *args, **kwargs)  # type: ignore[no-any-return]
+        return self.keyed().resolve_expression(query, *args, **kwargs)
+
+    def keyed(self) -> Query:
+        """Return a query of the database for the rows that this one finds in memory, by their keys."""
+        return keyed_query(self)
+
+
+registry.expressions.register((HeldQuery,), compile_scalar_query)

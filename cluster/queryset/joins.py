@@ -1,0 +1,218 @@
+"""Rows of joined tables: related instances held or cached in memory, the missing ones fetched in one batch.
+
+Where the instances of a join come from:
+
+- the table of a parent or child class under multi-table inheritance: the instance itself;
+- a forward key: the object cached on the field, otherwise one query for all keys that are missing;
+- a reverse or many-to-many relation: the list held by the instance (``held_objects``), otherwise one query for all
+  instances that hold none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model
+from django.db.models.fields.reverse_related import ForeignObjectRel, OneToOneRel
+from django.db.models.sql.constants import LOUTER
+
+from cluster.queryset.columns import UnsavedKey, column_reader
+from cluster.queryset.registry import Evaluator
+from cluster.queryset.rows import Row
+
+if TYPE_CHECKING:
+    from cluster.queryset.compiling import Compiler
+
+Matches = dict[int, Sequence[Model]]
+"""The related instances by ``id()`` of the instance that they are related to."""
+
+
+def join_rows(rows: Sequence[Row], alias: str, join: Any, compiler: Compiler) -> list[Row]:
+    """Return the rows with one more table, repeated or dropped as SQL's join does."""
+    parents = unique_instances(row.tables[join.parent_alias] for row in rows)
+    matches = related_instances(join.join_field, parents, compiler.using)
+    condition = join_condition(join, compiler)
+    is_outer = join.join_type == LOUTER
+    result: list[Row] = []
+    for row in rows:
+        result += _joined(row, alias, matches.get(id(row.tables[join.parent_alias]), ()), condition, is_outer=is_outer)
+    return result
+
+
+def _joined(
+    row: Row, alias: str, related: Sequence[Model], condition: Evaluator | None, *, is_outer: bool
+) -> list[Row]:
+    joined = [Row({**row.tables, alias: instance}) for instance in related]
+    if condition is not None:
+        joined = [candidate for candidate in joined if condition(candidate)]
+    if not joined and is_outer:
+        return [Row({**row.tables, alias: None})]
+    return joined
+
+
+def join_condition(join: Any, compiler: Compiler) -> Evaluator | None:
+    """Return the condition that a ``FilteredRelation`` adds to its join."""
+    if not join.filtered_relation:
+        return None
+    return compiler.compile_key(join.filtered_relation.resolved_condition)
+
+
+def unique_instances(instances: Iterable[Model | None]) -> list[Model]:
+    """Return instances once each, without the NULL rows of outer joins."""
+    return list({id(instance): instance for instance in instances if instance is not None}.values())
+
+
+def related_instances(join_field: Any, parents: Sequence[Model], using: str) -> Matches:
+    """Return what each instance is joined with."""
+    if isinstance(join_field, ForeignObjectRel):
+        return _reverse(join_field, parents, using)
+    return _forward(join_field, parents, using)
+
+
+def _forward(field: Any, parents: Sequence[Model], using: str) -> Matches:
+    matches: Matches = {}
+    missing: list[tuple[Model, Any]] = []
+    for parent in parents:
+        if field.remote_field.parent_link and isinstance(parent, field.remote_field.model):
+            matches[id(parent)] = (parent,)
+        elif field.is_cached(parent):
+            target = field.get_cached_value(parent)
+            matches[id(parent)] = () if target is None else (target,)
+        else:
+            missing.append((parent, key_of(parent, field.local_related_fields)))
+    if missing:
+        matches.update(_fetch_forward(field, missing, using))
+    return matches
+
+
+def _fetch_forward(field: Any, missing: Sequence[tuple[Model, Any]], using: str) -> Matches:
+    found = fetch_by_key(field.remote_field.model, field.foreign_related_fields, [key for _, key in missing], using)
+    matches: Matches = {}
+    for parent, key in missing:
+        targets = () if key is None else found.get(key, ())
+        matches[id(parent)] = targets
+        if targets:
+            field.set_cached_value(parent, targets[0])
+    return matches
+
+
+def _reverse(rel: Any, parents: Sequence[Model], using: str) -> Matches:
+    matches: Matches = {}
+    missing: list[Model] = []
+    for parent in parents:
+        known = known_children(rel, parent)
+        if known is None:
+            missing.append(parent)
+        else:
+            matches[id(parent)] = known
+    if missing:
+        matches.update(_fetch_reverse(rel, missing, using))
+    return matches
+
+
+def known_children(rel: Any, parent: Model) -> Sequence[Model] | None:
+    """Return the instances of a reverse relation that memory knows, or ``None`` where the database answers."""
+    if getattr(rel, "parent_link", False) and isinstance(parent, rel.related_model):
+        return (parent,)
+    links = known_links(rel, parent)
+    if links:
+        # Before what is held under the name of the through model's rows: an unsaved instance holds none of them.
+        return links
+    held = held_objects(parent, accessor_of(rel))
+    if held is not None:
+        return held
+    if isinstance(rel, OneToOneRel) and rel.is_cached(parent):
+        child = rel.get_cached_value(parent)
+        return () if child is None else (child,)
+    return links
+
+
+def accessor_of(rel: Any) -> str:
+    """Return the name by which an instance gives the objects of a reverse relation."""
+    if rel.hidden and rel.field.many_to_one is False and rel.field.one_to_many:
+        return rel.field.name  # type: ignore[no-any-return]
+    return rel.get_accessor_name() or ""
+
+
+def held_objects(instance: Model, accessor: str) -> Sequence[Model] | None:
+    """Return the objects that an instance holds for a relation, or ``None``."""
+    holds = getattr(instance, "held_objects", None)
+    return None if holds is None or not accessor else holds(accessor)
+
+
+def known_links(rel: Any, parent: Model) -> Sequence[Model] | None:
+    """Return rows of a many-to-many table made from the objects that an instance holds, or ``None``."""
+    for field, source, target, accessor in links_through(rel, type(parent)):
+        held = held_objects(parent, accessor)
+        if held is not None:
+            through = field.remote_field.through
+            return [through(**{source: parent, target: item}) for item in held]
+    return None
+
+
+def links_through(rel: Any, model: type[Model]) -> list[tuple[Any, str, str, str]]:
+    """Return the many-to-many relations whose table a reverse relation leads to.
+
+    Each comes as its field, the names of the two keys in the table, and the accessor of its objects.
+    """
+    through, name = rel.related_model, rel.field.name
+    opts: Any = model._meta
+    forward = [
+        (field, name, field.m2m_reverse_field_name(), field.name)
+        for field in opts.many_to_many
+        if field.remote_field.through is through and field.m2m_field_name() == name
+    ]
+    fields = [(related, related.field) for related in opts.related_objects if related.many_to_many]
+    reverse: list[tuple[Any, str, str, str]] = [
+        (field, name, field.m2m_field_name(), related.get_accessor_name() or "")
+        for related, field in fields
+        if field.remote_field.through is through and field.m2m_reverse_field_name() == name
+    ]
+    return [*forward, *reverse]
+
+
+def _fetch_reverse(rel: Any, parents: Sequence[Model], using: str) -> Matches:
+    field = rel.field
+    keys = {id(parent): key_of(parent, field.foreign_related_fields) for parent in parents}
+    found = fetch_by_key(rel.related_model, field.local_related_fields, list(keys.values()), using, rel=rel)
+    return {identity: () if key is None else found.get(key, ()) for identity, key in keys.items()}
+
+
+def key_of(instance: Model, fields: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Return the values that a join compares, or ``None`` where one is missing and nothing can match."""
+    values = tuple(column_reader(field)(instance) for field in fields)
+    return None if any(value is None or type(value) is UnsavedKey for value in values) else values
+
+
+def fetch_by_key(
+    model: type[Model], fields: Sequence[Any], keys: Sequence[tuple[Any, ...] | None], using: str, *, rel: Any = None
+) -> dict[tuple[Any, ...], list[Model]]:
+    """Fetch instances by the values of some columns, in one query; none without keys."""
+    wanted = {key for key in keys if key is not None}
+    found: dict[tuple[Any, ...], list[Model]] = defaultdict(list)
+    if not wanted:
+        return found
+    queryset = model._base_manager.using(using).order_by("pk")
+    for position, field in enumerate(fields):
+        queryset = queryset.filter(**{f"{field.attname}__in": sorted({key[position] for key in wanted}, key=repr)})
+    queryset = restricted(queryset, rel)
+    for instance in queryset:
+        key = key_of(instance, fields)
+        if key in wanted:
+            found[key].append(instance)
+    return found
+
+
+def restricted(queryset: Any, rel: Any) -> Any:
+    """Return a queryset with what a reverse relation demands beyond its key: the content type of a generic one."""
+    if rel is None:
+        return queryset
+    if getattr(rel.field, "many_to_many", False) is False and hasattr(rel.field, "get_content_type"):
+        content_type = rel.field.get_content_type()
+        return queryset.filter(**{rel.field.content_type_field_name: content_type})
+    through_keys = [
+        field.name for field in rel.related_model._meta.concrete_fields if field.many_to_one and field is not rel.field
+    ]
+    return queryset.select_related(*through_keys) if rel.related_model._meta.auto_created else queryset

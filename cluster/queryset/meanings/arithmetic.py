@@ -1,0 +1,323 @@
+"""Arithmetic with SQL's types: integers stay integers, decimals keep PostgreSQL's places, moments are absolute."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db import DataError, connection
+from django.db.models import Field, expressions
+from django.db.models.expressions import Combinable
+
+from cluster.errors import NotInMemoryError
+from cluster.queryset.meanings.numbers import EXACT, in_domain, integer_remainder, refuse_decimals, unsigned_zero
+from cluster.queryset.registry import Evaluator, compiles
+
+if TYPE_CHECKING:
+    from cluster.queryset.compiling import Compiler
+    from cluster.queryset.rows import Row
+
+Operation = Callable[[Any, Any], Any]
+
+_BITS = {
+    "SmallIntegerField": 16,
+    "PositiveSmallIntegerField": 16,
+    "SmallAutoField": 16,
+    "IntegerField": 32,
+    "PositiveIntegerField": 32,
+    "AutoField": 32,
+}
+_LARGEST_BITS = 64
+_SMALLEST_LITERAL_BITS = 32
+_DIGITS_PER_WORD = 4
+_SIGNIFICANT_DIGITS = 16
+_DAY = datetime.timedelta(days=1)
+_ANY_DAY = datetime.date(2000, 1, 1)
+
+
+def divide(left: Any, right: Any) -> Any:
+    """``/``: integers are cut towards zero, decimals get as many places as PostgreSQL's numeric."""
+    if right == 0:
+        raise ZeroDivisionError
+    if isinstance(left, int) and isinstance(right, int):
+        quotient = abs(left) // abs(right)
+        return quotient if (left < 0) == (right < 0) else -quotient
+    left, right = _alike(left, right)
+    return _divide_decimals(left, right) if isinstance(left, Decimal) else left / right
+
+
+def _divide_decimals(left: Decimal, right: Decimal) -> Decimal:
+    scale = division_scale(left, right)
+    exact = EXACT.divide(left, right)
+    return exact.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
+
+
+def division_scale(left: Decimal, right: Decimal) -> int:
+    """Return the number of places of a quotient of numerics, as ``select_div_scale`` of PostgreSQL counts it."""
+    left_weight, left_first = _first_word(left)
+    right_weight, right_first = _first_word(right)
+    weight = left_weight - right_weight - (1 if left_first <= right_first else 0)
+    return max(_SIGNIFICANT_DIGITS - weight * _DIGITS_PER_WORD, _places(left), _places(right), 0)
+
+
+def _first_word(value: Decimal) -> tuple[int, int]:
+    """Return the position and the content of the first word of four digits that is not zero."""
+    if value == 0:
+        return 0, 0
+    weight = value.adjusted() // _DIGITS_PER_WORD
+    return weight, int(abs(value).scaleb(-weight * _DIGITS_PER_WORD, EXACT))
+
+
+def _places(value: Decimal) -> int:
+    return max(-int(value.as_tuple().exponent), 0)
+
+
+def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+    """Return two numbers in the type in which PostgreSQL computes with them."""
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left), float(right)
+    if isinstance(left, Decimal) or isinstance(right, Decimal):
+        return Decimal(left), Decimal(right)
+    return left, right
+
+
+def add(left: Any, right: Any) -> Any:
+    """``+``."""
+    left, right = _alike(left, right)
+    return EXACT.add(left, right) if isinstance(left, Decimal) else left + right
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """``-``."""
+    left, right = _alike(left, right)
+    return EXACT.subtract(left, right) if isinstance(left, Decimal) else left - right
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """``*``."""
+    left, right = _alike(left, right)
+    return EXACT.multiply(left, right) if isinstance(left, Decimal) else left * right
+
+
+def remainder(left: Any, right: Any) -> Any:
+    """``%``: the remainder has the sign of the dividend."""
+    if isinstance(left, float) or isinstance(right, float):
+        raise NotInMemoryError("Cannot compute the remainder of a float in memory: the databases disagree on it.")
+    if right == 0:
+        raise ZeroDivisionError
+    if isinstance(left, int) and isinstance(right, int):
+        return integer_remainder(left, right)
+    return EXACT.remainder(Decimal(left), Decimal(right))
+
+
+def power(left: Any, right: Any) -> Any:
+    """``POWER``, in floating point."""
+    refuse_decimals("a power", left, right)
+    return math.pow(left, right)
+
+
+def shift_left(left: int, right: int) -> int:
+    """``<<``, where no bit is lost."""
+    _check_shift(left, right)
+    return left << right
+
+
+def shift_right(left: int, right: int) -> int:
+    """``>>``."""
+    _check_shift(left, right)
+    return left >> right
+
+
+def _check_shift(left: int, right: int) -> None:
+    if left < 0 or not 0 <= right < _SMALLEST_LITERAL_BITS - 1 or (left << right) >= 1 << (_SMALLEST_LITERAL_BITS - 1):
+        raise NotInMemoryError(
+            f"Cannot shift {left!r} by {right!r} in memory: the databases keep different numbers of bits."
+        )
+
+
+def bit_and(left: int, right: int) -> int:
+    """``&``."""
+    return left & right
+
+
+def bit_or(left: int, right: int) -> int:
+    """``|``."""
+    return left | right
+
+
+def bit_xor(left: int, right: int) -> int:
+    """``#``."""
+    return left ^ right
+
+
+_NUMERIC: dict[str, Operation] = {
+    Combinable.ADD: add,
+    Combinable.SUB: subtract,
+    Combinable.MUL: multiply,
+    Combinable.DIV: divide,
+    Combinable.MOD: remainder,
+    Combinable.POW: power,
+    Combinable.BITAND: bit_and,
+    Combinable.BITOR: bit_or,
+    Combinable.BITXOR: bit_xor,
+    Combinable.BITLEFTSHIFT: shift_left,
+    Combinable.BITRIGHTSHIFT: shift_right,
+}
+
+
+class ArithmeticEvaluator:
+    """An operation on two values, NULL where either is."""
+
+    __slots__ = ("bits", "left", "operation", "right")
+
+    def __init__(self, expression: Any, compiler: Compiler, operation: Operation) -> None:
+        self.left = compiler.compile(expression.lhs)
+        self.right = compiler.compile(expression.rhs)
+        self.operation = in_domain(operation)
+        self.bits = integer_bits(expression)
+
+    def __call__(self, row: Row) -> Any:
+        left, right = self.left(row), self.right(row)
+        if left is None or right is None:
+            return None
+        result = self.operation(left, right)
+        if type(result) is int and not -(1 << (self.bits - 1)) <= result < 1 << (self.bits - 1):
+            raise DataError("integer out of range")
+        return unsigned_zero(result)
+
+
+def integer_bits(expression: Any) -> int:
+    """Return the number of bits in which the database computes an expression of integers; it is 64 but on PostgreSQL."""
+    if connection.vendor != "postgresql":
+        return _LARGEST_BITS
+    if isinstance(expression, expressions.CombinedExpression):
+        return max(integer_bits(expression.lhs), integer_bits(expression.rhs))
+    if isinstance(expression, expressions.Value) and isinstance(expression.value, int):
+        return _SMALLEST_LITERAL_BITS if expression.value.bit_length() < _SMALLEST_LITERAL_BITS else _LARGEST_BITS
+    field = expression._output_field_or_none
+    field = getattr(field, "target_field", field)
+    return _BITS.get(field.get_internal_type(), _LARGEST_BITS) if isinstance(field, Field) else _LARGEST_BITS
+
+
+@compiles(expressions.CombinedExpression)
+def compile_combined(expression: Any, compiler: Compiler) -> Evaluator:
+    """Two numbers, or two durations, and an operator."""
+    return ArithmeticEvaluator(expression, compiler, _operation(expression))
+
+
+def _operation(expression: Any) -> Operation:
+    operation = _NUMERIC.get(expression.connector)
+    if operation is None:
+        raise NotInMemoryError(f"Cannot evaluate the operator {expression.connector!r} in memory: it is not known.")
+    return temporal(operation, expression.connector)
+
+
+def temporal(operation: Operation, connector: str) -> Operation:
+    """Return an operation that also knows dates, times, moments and durations."""
+    special = _TEMPORAL.get(connector, _refuse_temporal)
+
+    def operate(left: Any, right: Any) -> Any:
+        if isinstance(left, _TEMPORAL_TYPES) or isinstance(right, _TEMPORAL_TYPES):
+            return special(left, right)
+        if isinstance(left, bool) or not isinstance(left, _NUMBERS) or not isinstance(right, _NUMBERS):
+            raise NotInMemoryError(
+                f"Cannot compute {left!r} {connector} {right!r} in memory: the databases disagree on such operands."
+            )
+        return operation(left, right)
+
+    return operate
+
+
+_NUMBERS = (int, float, Decimal)
+_TEMPORAL_TYPES = (datetime.date, datetime.time, datetime.timedelta)
+
+
+def absolute(value: Any) -> Any:
+    """Return a date or moment in a form in which Python's arithmetic is absolute, not that of a wall clock."""
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC) if value.tzinfo is not None else value
+    if isinstance(value, datetime.date):
+        return datetime.datetime.combine(value, datetime.time())
+    return value
+
+
+def add_temporal(left: Any, right: Any) -> Any:
+    """``+`` of a duration and a date, time, moment or duration."""
+    if isinstance(left, datetime.timedelta) and not isinstance(right, datetime.timedelta):
+        left, right = right, left
+    if not isinstance(right, datetime.timedelta) or isinstance(left, _NUMBERS):
+        return _refuse_temporal(left, right)
+    if isinstance(left, datetime.time):
+        return (datetime.datetime.combine(_ANY_DAY, left) + right).time()
+    return absolute(left) + right
+
+
+def subtract_temporal(left: Any, right: Any) -> Any:
+    """``-`` of two moments, or of a duration from a date, time, moment or duration."""
+    if isinstance(right, datetime.timedelta):
+        return add_temporal(left, -right) if not isinstance(left, datetime.timedelta) else left - right
+    if isinstance(left, datetime.time) and isinstance(right, datetime.time):
+        return datetime.datetime.combine(_ANY_DAY, left) - datetime.datetime.combine(_ANY_DAY, right)
+    if isinstance(left, datetime.date) and isinstance(right, datetime.date):
+        return _difference(absolute(left), absolute(right))
+    return _refuse_temporal(left, right)
+
+
+def _difference(left: datetime.datetime, right: datetime.datetime) -> datetime.timedelta:
+    if (left.tzinfo is None) != (right.tzinfo is None):
+        left, right = left.replace(tzinfo=datetime.UTC), right.replace(tzinfo=datetime.UTC)
+    return left - right
+
+
+def multiply_temporal(left: Any, right: Any) -> Any:
+    """``*`` of a duration and a number."""
+    if not isinstance(left, datetime.timedelta):
+        left, right = right, left
+    if isinstance(left, datetime.timedelta) and isinstance(right, _NUMBERS):
+        return _whole_microseconds(left, EXACT.multiply(_microseconds(left), Decimal(right)))
+    return _refuse_temporal(left, right)
+
+
+def divide_temporal(left: Any, right: Any) -> Any:
+    """``/`` of a duration by a number."""
+    if isinstance(left, datetime.timedelta) and isinstance(right, _NUMBERS):
+        if right == 0:
+            raise ZeroDivisionError
+        return _whole_microseconds(left, EXACT.divide(_microseconds(left), Decimal(right)))
+    return _refuse_temporal(left, right)
+
+
+def _microseconds(value: datetime.timedelta) -> Decimal:
+    return Decimal(value // datetime.timedelta(microseconds=1))
+
+
+def _whole_microseconds(duration: datetime.timedelta, result: Decimal) -> datetime.timedelta:
+    if result != result.to_integral_value():
+        raise NotInMemoryError(
+            f"Cannot multiply or divide the duration {duration!r} in memory: the databases round {result} microseconds "
+            "differently."
+        )
+    return datetime.timedelta(microseconds=int(result))
+
+
+def _refuse_temporal(left: Any, right: Any) -> Any:
+    raise NotInMemoryError(
+        f"Cannot compute with {left!r} and {right!r} in memory: the databases disagree on such operands."
+    )
+
+
+_TEMPORAL: dict[str, Operation] = {
+    Combinable.ADD: add_temporal,
+    Combinable.SUB: subtract_temporal,
+    Combinable.MUL: multiply_temporal,
+    Combinable.DIV: divide_temporal,
+}
+
+
+@compiles(expressions.DurationExpression, expressions.TemporalSubtraction)
+def compile_temporal(expression: Any, compiler: Compiler) -> Evaluator:
+    """A duration and a moment, or two moments."""
+    return ArithmeticEvaluator(expression, compiler, _operation(expression))

@@ -1,0 +1,60 @@
+"""``|``, ``&`` and ``^`` of querysets, held or live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.query import EmptyQuerySet
+
+from cluster.queryset.keyed import held_keys
+from cluster.queryset.private import DjangoQuerySet
+
+
+class HeldMerges(DjangoQuerySet):
+    """The operators of QuerySet.
+
+    Two held querysets of one source are one query; of two sources they are merged as lists. With a live queryset a
+    held one stands for the keys of its rows, and the database answers.
+    """
+
+    _source: Any
+
+    def __or__(self, other: Any) -> Any:
+        """Return the rows of either."""
+        if isinstance(other, EmptyQuerySet):
+            return self
+        return super().__or__(other) if self._merges_in_memory(other) else self.as_live() | other
+
+    def __and__(self, other: Any) -> Any:
+        """Return the rows of both."""
+        if isinstance(other, EmptyQuerySet):
+            return other
+        return super().__and__(other) if self._merges_in_memory(other) else self.as_live() & other
+
+    def __xor__(self, other: Any) -> Any:
+        """Return the rows of one or the other, not of both."""
+        if isinstance(other, EmptyQuerySet):
+            return self
+        return super().__xor__(other) if self._merges_in_memory(other) else self.as_live() ^ other
+
+    def __ror__(self, other: Any) -> Any:
+        """Return the rows of either, from the database."""
+        return self if isinstance(other, EmptyQuerySet) else other | self.as_live()
+
+    def __rand__(self, other: Any) -> Any:
+        """Return the rows of both, from the database."""
+        return other if isinstance(other, EmptyQuerySet) else other & self.as_live()
+
+    def __rxor__(self, other: Any) -> Any:
+        """Return the rows of one or the other, not of both, from the database."""
+        return self if isinstance(other, EmptyQuerySet) else other ^ self.as_live()
+
+    def _merges_in_memory(self, other: Any) -> bool:
+        return not isinstance(other, QuerySet) or isinstance(other, HeldMerges)
+
+    def as_live(self) -> QuerySet[Any]:
+        """Return a queryset of the database for the rows found here, by their keys; rows not saved are left out."""
+        keys = held_keys(self.query, self.db)
+        live: QuerySet[Any] = self.model._base_manager.using(self.db).filter(pk__in=keys)
+        return live

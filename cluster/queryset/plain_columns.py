@@ -1,0 +1,157 @@
+"""Whole columns of many instances at once: own fields, and fields behind forward keys."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import CompositePrimaryKey, Field, GeneratedField, JSONField, Model
+
+from cluster.queryset.columns import (
+    column_reader,
+    concrete_target,
+    exact_type,
+    is_plain_field,
+    may_be_unsaved,
+    plain_reader,
+)
+from cluster.queryset.joins import related_instances
+
+_NONE = type(None)
+
+
+class PlainColumn:
+    """A column of a model's own table.
+
+    Attributes:
+        field: The field.
+        kind: The type whose values need no preparing, if there is one.
+        is_key: Whether a value may be a key to come.
+    """
+
+    __slots__ = ("_attname", "_read", "_read_key", "_types", "field", "is_key", "kind")
+
+    def __init__(self, field: Field[Any, Any]) -> None:
+        self.field = field
+        self.kind = exact_type(field)
+        self.is_key = may_be_unsaved(field)
+        self._attname = field.attname
+        self._read = plain_reader(field)
+        self._read_key = column_reader(field)
+        self._types = {self.kind, _NONE}
+
+    @property
+    def path(self) -> tuple[Any, ...]:
+        """The forward keys before the column."""
+        return ()
+
+    def value(self, instance: Model) -> Any:
+        """Return the value of one instance."""
+        return self._read(instance)
+
+    def key(self, instance: Model) -> Any:
+        """Return the value of one instance, an ``UnsavedKey`` for a key to come."""
+        return self._read_key(instance)
+
+    def values(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+        """Return the values of all instances; as fast as can be where they are of the field's own type."""
+        attname = self._attname
+        try:
+            values = [item.__dict__[attname] for item in instances]
+        except KeyError:
+            return list(map(self._read, instances))
+        if self.kind is not None and self._types.issuperset(map(type, values)):
+            return values
+        return list(map(self._read, instances))
+
+    def keys(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+        """Return the values of all instances, an ``UnsavedKey`` for each key to come."""
+        values = self.values(instances)
+        return list(map(self._read_key, instances)) if self.is_key and None in values else values
+
+
+class ForwardColumn(PlainColumn):
+    """A column behind one or more forward keys; NULL where one of them is."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: tuple[Any, ...], field: Field[Any, Any]) -> None:
+        super().__init__(field)
+        self._path = path
+
+    @property
+    def path(self) -> tuple[Any, ...]:
+        """The forward keys before the column."""
+        return self._path
+
+    def values(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+        """Return the values of all instances, fetching targets that are not cached in one query per key."""
+        targets = self._targets(instances, using)
+        known = iter(super().values([target for target in targets if target is not None]))
+        return [None if target is None else next(known) for target in targets]
+
+    def keys(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+        """Return the values of all instances, an ``UnsavedKey`` for each key to come."""
+        return [None if target is None else self.key(target) for target in self._targets(instances, using)]
+
+    def _targets(self, instances: Sequence[Model], using: str | None) -> list[Model | None]:
+        targets: list[Model | None] = list(instances)
+        for field in self._path:
+            targets = follow(field, targets, using)
+        return targets
+
+
+def follow(field: Any, instances: Sequence[Model | None], using: str | None) -> list[Model | None]:
+    """Return what a forward key of each instance points at."""
+    name = field.cache_name
+    try:
+        return [None if item is None else item._state.fields_cache[name] for item in instances]
+    except KeyError:
+        pass  # Not all are cached.
+    parents = list({id(item): item for item in instances if item is not None}.values())
+    matches = related_instances(field, parents, using or "")
+    return [next(iter(matches[id(item)]), None) if item is not None else None for item in instances]
+
+
+@functools.cache
+def plain_column(model: type[Model], name: str) -> PlainColumn | None:
+    """Return an own concrete column by field name, attname or ``pk``, if its values are plain."""
+    try:
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    if not isinstance(field, Field) or not field.concrete or isinstance(field, (CompositePrimaryKey, GeneratedField)):
+        return None
+    if field.is_relation and not (field.many_to_one or field.one_to_one):
+        return None
+    target = concrete_target(field)
+    return PlainColumn(field) if is_plain_field(target) and not isinstance(target, JSONField) else None
+
+
+def forward_column(model: type[Model], names: Sequence[str]) -> tuple[PlainColumn, Sequence[str]] | None:
+    """Return the column that the first names lead to over forward keys, and the names behind it.
+
+    A foreign key in the end is the column itself: no target is fetched for its key.
+    """
+    path: list[Any] = []
+    for position, name in enumerate(names):
+        column = plain_column(model, name)
+        if column is None:
+            return None
+        rest = names[position + 1 :]
+        if not _leads_on(column, rest, name):
+            return (ForwardColumn(tuple(path), column.field) if path else column), rest
+        path.append(column.field)
+        model = column.field.related_model  # type: ignore[assignment]
+    return None
+
+
+def _leads_on(column: PlainColumn, rest: Sequence[str], name: str) -> bool:
+    field: Any = column.field
+    if not rest or not field.is_relation or name != field.name or field.remote_field.parent_link:
+        return False
+    following = plain_column(field.related_model, rest[0])
+    # The key of the target is the foreign key itself; Django trims that join.
+    return following is not None and following.field is not concrete_target(field)
