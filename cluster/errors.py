@@ -9,6 +9,11 @@ for Django keeps catching it::
     ├── HeldRelationsError        ValueError                      a call that would drop what is held
     ├── ClusterCycleError         ValueError                      a cluster that contains itself
     ├── StaleClusterError         django.db.DatabaseError         a row that was to be written is gone
+    ├── CollectionLimitError      ValueError                      more rows, or deeper, than a collector may collect
+    ├── KeptRowsError             django.db.IntegrityError        rows to erase that rows to keep need
+    ├── AlreadyLoadedError        django.db.IntegrityError        an import that was loaded before
+    ├── UniqueCopyError           IntegrityError                  a copy that needs a value of its own
+    ├── DiffMismatchError         ValueError                      a diff of something else; has ``.problems``
     └── SerializedDataError       DeserializationError            data that cannot be loaded; has ``.problems``
         └── ForeignChildError     ValueError                      a child whose row belongs to another parent
 
@@ -68,6 +73,30 @@ class Problem:
         return f"{self.path}: {self.message}"
 
 
+class UniqueCopyError(ClusterError, IntegrityError):
+    """A copy would have the value of its source in a field that must be unique.
+
+    Attributes:
+        problems: Every such field, with its path in the source.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DiffMismatchError(ClusterError, ValueError):
+    """A diff that was to be applied to something that is not what the diff starts from.
+
+    Attributes:
+        problems: Everything that does not fit, with its path.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
 class SerializedDataError(ClusterError, DeserializationError):
     """Serialized data that cannot be loaded.
 
@@ -89,3 +118,15 @@ class SerializedDataError(ClusterError, DeserializationError):
 
 class ForeignChildError(SerializedDataError, ValueError):
     """A child, named by its key, whose row belongs to another parent."""
+
+
+class CollectionLimitError(ClusterError, ValueError):
+    """A collector found more rows, or rows further from its root, than its limits allow."""
+
+
+class KeptRowsError(ClusterError, IntegrityError):
+    """Rows that are to be erased are needed by rows that are to be kept."""
+
+
+class AlreadyLoadedError(ClusterError, IntegrityError):
+    """A file was loaded before under the same import id."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.testapp.models import Album, Band, Credit, Genre, Member, Person, Song, Verse
 
@@ -101,7 +102,9 @@ def run_in_thread(work: Callable[[], Any]) -> Any:
         except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
             outcome["error"] = error
         finally:
-            connections.close_all()
+            for connection in connections.all(initialized_only=True):
+                # Django's own close() keeps SQLite's databases in memory open.
+                BaseDatabaseWrapper.close(connection)
 
     thread = threading.Thread(target=target)
     thread.start()

@@ -44,31 +44,35 @@ class KeptInstance:
 
     def seal(self) -> None:
         """Keep only what has changed since: pairs of the value before and the one after."""
-        now = self.instance.__dict__
-        before, self.attributes = self.attributes, {}
-        for name in before.keys() | now.keys():
-            old, new = before.get(name, _ABSENT), now.get(name, _ABSENT)
-            if old is not new:
-                self.attributes[name] = (old, new)
+        self.attributes = _changes(self.attributes, self.instance.__dict__)
+        self.cached = _changes(self.cached, self.instance._state.fields_cache)
 
     def undo(self) -> None:
         """Take back what the save changed, except where something was changed again after it."""
-        now = self.instance.__dict__
-        for name, (old, new) in self.attributes.items():
-            if now.get(name, _ABSENT) is not new:
-                continue
-            if old is _ABSENT:
-                del now[name]
-            else:
-                now[name] = old
+        _take_back(self.attributes, self.instance.__dict__)
+        _take_back(self.cached, self.instance._state.fields_cache)
         self._restore_row()
-        self.instance._state.fields_cache.update(self.cached)
 
     def _restore_row(self) -> None:
         self.instance._state.adding, self.instance._state.db = self.adding, self.db
         for file, attributes in self.files:
             file.__dict__.clear()
             file.__dict__.update(attributes)
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    pairs = {name: (before.get(name, _ABSENT), now.get(name, _ABSENT)) for name in before.keys() | now.keys()}
+    return {name: (old, new) for name, (old, new) in pairs.items() if old is not new}
+
+
+def _take_back(changes: dict[str, Any], now: dict[str, Any]) -> None:
+    for name, (old, new) in changes.items():
+        if now.get(name, _ABSENT) is not new:
+            continue
+        if old is _ABSENT:
+            del now[name]
+        else:
+            now[name] = old
 
 
 @dataclass(slots=True, eq=False)
@@ -86,9 +90,7 @@ class KeptState:
     def of(cls, state: ClusterState) -> KeptState:
         """Record a state as it is now; held lists are kept themselves, as a save does not change them."""
         given_away = {name: set(keys) for name, keys in state.given_away.items()}
-        return cls(
-            state, dict(state.held), dict(state.baselines), given_away, state.pending, state.is_being_saved
-        )
+        return cls(state, dict(state.held), dict(state.baselines), given_away, state.pending, state.is_being_saved)
 
     def restore(self) -> None:
         """Make the state what it was."""

@@ -1,0 +1,284 @@
+"""The save of a cluster: survey and write in one transaction, memory restored when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from django.db import DatabaseError, connections, router, transaction
+from django.db.models import Model
+
+from cluster._compat import is_pk_set
+from cluster.errors import UnsavedParentError
+from cluster.relations import Clusterable, ClusterState, Relation, ensure_state, relations_of, state_of
+from cluster.relations.outcome import CommitMark, Memory, PendingOutcome
+from cluster.saving.apply import apply
+from cluster.saving.compare import columns_of
+from cluster.saving.late_keys import RootKeys
+from cluster.saving.plan import PlannedInsert, PlannedUpdate, SavePlan, plan_of
+from cluster.saving.rebase import calls_user_code, rebase
+from cluster.saving.survey import refuse_cycles, survey
+from cluster.saving.work import Holding, Node, Work
+from cluster.signals import cluster_saved
+
+
+def save_cluster(
+    instance: Model,
+    write_root: Callable[..., None],
+    *,
+    using: str | None = None,
+    update_fields: Iterable[str] | None = None,
+    force_insert: bool | tuple[type[Model], ...] = False,
+    force_update: bool = False,
+) -> None:
+    """Write an instance and everything it holds in one transaction.
+
+    Within the save of a cluster that the instance is part of, only its own row is written.
+
+    Args:
+        instance: The root of the cluster.
+        write_root: Django's own ``save()`` of the instance.
+        using: The database alias; the router's choice for writing by default.
+        update_fields: Names of fields and relations to write; all by default.
+        force_insert: For the instance's own row.
+        force_update: For the instance's own row.
+
+    Raises:
+        StaleClusterError: A row that was to be written is gone.
+        ForeignChildError: A child names the row of another parent.
+        ClusterCycleError: An instance is held below itself.
+    """
+    state = ensure_state(instance)
+    fields, names = split_names(instance, update_fields)
+    options: dict[str, Any] = {"force_insert": force_insert, "force_update": force_update, "update_fields": fields}
+    if state.is_being_saved:
+        write_root(using=using, **options)
+        return
+    if update_fields is not None and not fields and not names:
+        return
+    using = using or router.db_for_write(type(instance), instance=instance)
+    save = ClusterSave(instance, state, using, names)
+    if fields is None or fields:
+        save.root_options = options
+        save.write_root = write_root
+    elif instance._state.adding:
+        raise _unsaved(instance, ", ".join(sorted(names or ())))
+    save.run()
+
+
+def commit_relation(instance: Model, relation: Relation, *, using: str | None = None) -> None:
+    """Write one held relation, in one transaction; afterwards it is live. Nothing happens while it is live.
+
+    Raises:
+        UnsavedParentError: The instance has no row.
+    """
+    if instance._state.adding or not is_pk_set(instance):
+        raise _unsaved(instance, relation.name)
+    state = state_of(instance)
+    if state is None or relation.name not in state.held:
+        return
+    using = using or router.db_for_write(type(instance), instance=instance)
+    save = ClusterSave(instance, state, using, {relation.name})
+    save.sends_signal = False
+    save.run()
+
+
+def plan_save(instance: Model, *, using: str | None = None) -> SavePlan:
+    """Work out what saving ``instance`` would write, without writing.
+
+    Reads one query per relation and level whose baseline is unknown.
+
+    Args:
+        instance: The root of the cluster.
+        using: The database alias; the router's choice for writing by default.
+
+    Returns:
+        The inserts, updates, deletes, links and unlinks.
+
+    Raises:
+        StaleClusterError: A row that is to be written is known to be gone.
+        ForeignChildError: A child names the row of another parent.
+        ClusterCycleError: An instance is held below itself.
+    """
+    using = using or router.db_for_write(type(instance), instance=instance)
+    root = Node(instance, ensure_state(instance), is_new=is_new(instance))
+    work = survey(root, using=using, is_other_database=instance._state.db not in {None, using})
+    return plan_of(work, planned_root(instance, None, created=instance._state.adding))
+
+
+def is_new(instance: Model) -> bool:
+    """Whether the database cannot have rows that belong to an instance: it was never saved and names no row."""
+    if not instance._state.adding:
+        return False
+    return not is_pk_set(instance) or all(
+        each.has_default() or each.has_db_default() for each in instance._meta.pk_fields
+    )
+
+
+def planned_root(instance: Model, fields: Collection[str] | None, *, created: bool) -> PlannedInsert | PlannedUpdate:
+    """Return the plan's entry for the root's own row."""
+    label, pk = instance._meta.label, instance.pk if is_pk_set(instance) else None
+    if created:
+        return PlannedInsert("", label, pk)
+    names = (field.name for field in columns_of(type(instance)).fields)
+    return PlannedUpdate("", label, pk, tuple(name for name in names if fields is None or name in fields))
+
+
+def split_names(instance: Model, names: Iterable[str] | None) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+    """Return the names of fields and those of relations among ``update_fields``; ``None`` for all.
+
+    Raises:
+        ValueError: A name is neither.
+    """
+    if names is None:
+        return None, None
+    given, relations = frozenset(names), relations_of(type(instance))
+    fields = given.difference(relations)
+    unknown = fields.difference(instance._meta._non_pk_concrete_field_names)  # type: ignore[attr-defined]
+    if unknown:
+        # Django's own words.
+        raise ValueError(
+            "The following fields do not exist in this model, are m2m fields, primary keys, or are non-concrete "
+            f"fields: {', '.join(sorted(unknown))}"
+        )
+    return fields, given.intersection(relations)
+
+
+def _unsaved(instance: Model, names: str) -> UnsavedParentError:
+    return UnsavedParentError(
+        f"Cannot commit relation {names!r} on an unsaved model: save the {instance._meta.object_name} first."
+    )
+
+
+class ClusterSave:
+    """One save: what it is asked for, and what it must put back if it fails."""
+
+    def __init__(self, instance: Model, state: ClusterState, using: str, names: Collection[str] | None) -> None:
+        self.instance = instance
+        self.state = state
+        self.using = using
+        self.names = names
+        self.write_root: Callable[..., None] | None = None
+        self.root_options: dict[str, Any] = {}
+        self.sends_signal = True
+        self.memory = Memory()
+        self.mark = CommitMark()
+        self.is_written = False
+        self.root_keys: RootKeys | None = None
+
+    def run(self) -> None:
+        """Save in one transaction; on failure memory is as before."""
+        self.memory.keep(self.instance)
+        self.memory.keep_state(self.state)
+        outcome = PendingOutcome(connections[self.using], self.mark, self.memory)
+        try:
+            with transaction.atomic(using=self.using):
+                transaction.on_commit(self.mark, using=self.using)
+                self._write(outcome)
+                self.is_written = True
+        except BaseException as error:
+            # After the commit it is a callback of somebody else that failed.
+            if not self.mark.is_committed:
+                self._give_up(error)
+            raise
+        finally:
+            if self.mark.is_committed:
+                outcome.forget()
+        if not self.mark.is_committed:
+            self.memory.seal()
+
+    def _give_up(self, error: BaseException) -> None:
+        self.memory.restore()
+        connection = connections[self.using]
+        if self.is_written and connection.in_atomic_block and not isinstance(error, DatabaseError):
+            # Django rolls a savepoint back that it cannot release for errors of the database alone.
+            connection.needs_rollback = True
+
+    def _write(self, outcome: PendingOutcome) -> None:
+        created, was_new = self.instance._state.adding, is_new(self.instance)
+        is_other_database = self.instance._state.db not in {None, self.using}
+        self._write_root()
+        root = Node(self.instance, self.state, is_new=was_new)
+        work = survey(root, using=self.using, names=self.names, is_other_database=is_other_database)
+        plan = self._plan(work, created=created)
+        self._apply(work)
+        if self.root_keys is not None:
+            self.root_keys.write(self.using)
+        while calls_user_code(work):
+            # What was called may have changed what is held: look again, with what is written now as the baseline.
+            rebase(work)
+            work = survey(Node(self.instance, self.state), using=self.using, names=self.names)
+            if work.is_empty:
+                break
+            self._apply(work)
+        self._finish(work, outcome)
+        if is_other_database:
+            self._move_to_database(work)
+        if plan is not None:
+            self._announce(plan, created=created)
+
+    def _apply(self, work: Work) -> None:
+        for node in work.nodes:
+            self.memory.keep_state(node.state)
+        for each in work.written():
+            self.memory.keep(each.instance)
+        apply(work, self.instance)
+        for each in work.inserts:
+            if isinstance(each.instance, Clusterable):
+                # So that it asks for the outcome too, when it is looked at before the root is.
+                self.memory.keep_state(ensure_state(each.instance))
+
+    def _move_to_database(self, work: Work) -> None:
+        for holding in work.holdings:
+            for child in holding.objects if holding.relation.is_child else ():
+                self.memory.keep(child)
+                child._state.db = self.using
+
+    def _write_root(self) -> None:
+        if self.write_root is not None:
+            self.root_keys = RootKeys(self.instance, self.root_options.get("update_fields"))
+            self.root_keys.detach()
+            self.state.is_being_saved = True
+            try:
+                self.write_root(using=self.using, **self.root_options)
+            except ValueError:
+                # Django's words for an unsaved parent do not tell that it is the instance itself, further down.
+                refuse_cycles(Node(self.instance, self.state))
+                raise
+            self.state.is_being_saved = False
+
+    def _plan(self, work: Work, *, created: bool) -> SavePlan | None:
+        if not self.sends_signal or not cluster_saved.has_listeners(type(self.instance)):
+            return None
+        fields = self.root_options.get("update_fields")
+        root = planned_root(self.instance, fields, created=created) if self.write_root is not None else None
+        return plan_of(work, root)
+
+    def _finish(self, work: Work, outcome: PendingOutcome) -> None:
+        """Make what was written live again, and let every instance that holds anything wait for the outcome."""
+        for holding in work.holdings:
+            holding.node.state.drop(holding.relation.name)
+            self._forget_prefetched(holding)
+        outcome.attach(kept.state for kept in self.memory.states.values())
+
+    def _forget_prefetched(self, holding: Holding) -> None:
+        instance = holding.node.instance
+        prefetched = instance.__dict__.get("_prefetched_objects_cache", {})
+        if holding.relation.name in prefetched:
+            self.memory.keep(instance)
+            kept = {name: rows for name, rows in prefetched.items() if name != holding.relation.name}
+            instance.__dict__["_prefetched_objects_cache"] = kept
+
+    def _announce(self, plan: SavePlan, *, created: bool) -> None:
+        names = self.root_options.get("update_fields")
+        asked_for = (
+            None if names is None and self.names is None else frozenset(names or ()) | frozenset(self.names or ())
+        )
+        cluster_saved.send(
+            sender=type(self.instance),
+            instance=self.instance,
+            created=created,
+            plan=plan,
+            using=self.using,
+            update_fields=asked_for,
+        )

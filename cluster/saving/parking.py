@@ -1,0 +1,53 @@
+"""Give rows temporary values, so that others can take theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connections
+
+from cluster.saving.order import Park
+from cluster.saving.rows_in_bulk import FEW, upsert_images
+from cluster.saving.unique import FreeValues
+
+
+def park_rows(parks: Sequence[Park], values: FreeValues) -> None:
+    """Write temporary values; each row is written again when its turn comes, or deleted."""
+    changes: dict[tuple[Any, ...], list[tuple[Park, dict[Any, Any]]]] = {}
+    for park in parks:
+        temporary = _temporary(park, values)
+        changes.setdefault((park.model, *temporary), []).append((park, temporary))
+    for same in changes.values():
+        _write(same, values.using)
+
+
+def _temporary(park: Park, values: FreeValues) -> dict[Any, Any]:
+    temporary: dict[Any, Any] = {}
+    for unique_set in park.sets:
+        if temporary.keys().isdisjoint(unique_set.fields):
+            field, value = values.choose(unique_set, park.path)
+            temporary[field] = value
+            if park.update is not None and field not in park.update.fields:
+                park.update.fields.append(field)
+    return temporary
+
+
+def _write(same: list[tuple[Park, dict[Any, Any]]], using: str) -> None:
+    model: Any = same[0][0].model
+    names = [each.attname for each in model._meta.concrete_fields]
+    is_whole = all(name in park.known for park, _ in same for name in names)
+    if len(same) > FEW and is_whole and connections[using].features.supports_update_conflicts:
+        images = [model.from_db(using, names, [park.known[name] for name in names]) for park, _ in same]
+        for image, (_, temporary) in zip(images, same, strict=True):
+            _set(image, temporary.items())
+        upsert_images(model._meta.concrete_model, images, list(same[0][1]), using)
+        return
+    for park, temporary in same:
+        rows = model._base_manager.using(using).filter(pk=park.pk)
+        rows.update(**{field.attname: value for field, value in temporary.items()})
+
+
+def _set(image: Any, values: Iterable[tuple[Any, Any]]) -> None:
+    for field, value in values:
+        setattr(image, field.attname, value)
