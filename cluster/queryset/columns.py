@@ -114,9 +114,10 @@ def prepare_decimal(value: Any, field: models.DecimalField[Any, Any]) -> Any:
     """Return a decimal with the column's number of places."""
     prepared = field.get_prep_value(value)
     # The field that Django gives to Value(Decimal(...)) has no number of places.
-    if prepared is None or field.decimal_places is None or not prepared.is_finite():
+    places: Any = field.decimal_places
+    if prepared is None or places is None or not prepared.is_finite():
         return prepared
-    return prepared.quantize(decimal.Decimal(1).scaleb(-field.decimal_places), context=field.context)
+    return prepared.quantize(decimal.Decimal(1).scaleb(-places), context=field.context)
 
 
 def prepare_file(value: Any, field: models.FileField) -> Any:

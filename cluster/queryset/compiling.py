@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import functools
 from collections.abc import Sequence
@@ -346,7 +347,7 @@ def find_lookup(lookup: Lookup[Any]) -> tuple[LookupTest, bool]:
 
 def compile_lookup(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
     """Compile a lookup: both sides, then the registered test on their values."""
-    test, propagate_null = find_lookup(lookup)
+    test, propagate_null = find_lookup(_as_known(lookup))
     left = compiler.compile_key(lookup.lhs)
     right = compile_right_side(lookup, compiler)
     unsaved = getattr(lookup, "unsaved", ())
@@ -362,6 +363,17 @@ def compile_lookup(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
         return test(left_value, right_value)
 
     return evaluate_lookup
+
+
+def _as_known(lookup: Lookup[Any]) -> Lookup[Any]:
+    """Return a lookup that does not pretend to know its right side where only the row will tell it."""
+    side = lookup.rhs
+    has_expressions = isinstance(side, (list, tuple)) and any(hasattr(item, "resolve_expression") for item in side)
+    if not isinstance(lookup, In) or not (lookup.bilateral_transforms or has_expressions):
+        return lookup
+    unknown = copy.copy(lookup)
+    unknown.rhs = ExpressionList(Value(None))
+    return unknown
 
 
 def compile_right_side(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:

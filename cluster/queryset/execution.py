@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.db.models import Model
-from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
+from django.db.models.sql.constants import MULTI, SINGLE
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset.combining import CombinedRow, combined_rows, model_row
@@ -93,13 +93,7 @@ class HeldCompiler(PlanningCompiler):
             if instance is not None:
                 yield instance, {name: read(row) for name, read in zip(names, readers, strict=True)}
 
-    def results_iter(
-        self,
-        results: Any = None,
-        tuple_expected: bool = False,
-        chunked_fetch: bool = False,
-        chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
-    ) -> Iterator[tuple[Any, ...]]:
+    def results_iter(self, *args: Any, **kwargs: Any) -> Iterator[tuple[Any, ...]]:
         """Give the selected values of each row, as Django's compiler does."""
         return self.value_rows()
 
@@ -107,18 +101,16 @@ class HeldCompiler(PlanningCompiler):
         """Tell whether the query has any row."""
         return next(self.value_rows(), None) is not None
 
-    def execute_sql(
-        self, result_type: str = MULTI, chunked_fetch: bool = False, chunk_size: int = GET_ITERATOR_CHUNK_SIZE
-    ) -> Any:
+    def execute_sql(self, result_type: str = MULTI, **kwargs: Any) -> Any:
         """Give the rows, or the first one, as Django's compiler does."""
         rows = self.value_rows()
         return next(rows, None) if result_type == SINGLE else iter([list(rows)])
 
-    def as_sql(self, with_limits: bool = True, with_col_aliases: bool = False) -> Any:
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         """Return the SQL that stands for the keys of the rows, for use inside a query of the database."""
         live = self.query.keyed()
         compiler = live.get_compiler(connection=self.connection)
-        return compiler.as_sql(with_limits=with_limits, with_col_aliases=with_col_aliases)
+        return compiler.as_sql(*args, **kwargs)
 
     def explain_query(self) -> Iterator[str]:
         """Refuse: there is no plan of the database to explain."""

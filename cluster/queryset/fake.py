@@ -114,6 +114,14 @@ class FakeQuerySet(HeldWrites, HeldMerges):  # type: ignore[override]
         clone._prefetch_done = False
         return clone
 
+    def over(self, source: Source) -> Any:
+        """Return the same queryset over another source: the cheap way to many querysets of one kind."""
+        clone = self._clone()
+        clone._source = source
+        if clone._query is not None:
+            clone._query.source = source
+        return clone
+
     def _with_plain(self, plain: PlainQuery) -> Any:
         clone = self._chain()
         clone._plain = plain

@@ -46,13 +46,13 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         """Return the instances of the base table."""
         return () if self.source is None else self.source.instances()
 
-    def get_compiler(self, using: str | None = None, connection: Any = None, elide_empty: bool = True) -> HeldCompiler:
+    def get_compiler(self, using: str | None = None, connection: Any = None, *args: Any, **kwargs: Any) -> HeldCompiler:
         """Return the compiler that runs the query in memory."""
         if using is None and connection is None:
             raise ValueError("Need either using or connection")
         if using:
             connection = connections[using]
-        return HeldCompiler(self, connection, using or connection.alias, elide_empty)
+        return HeldCompiler(self, connection, using or connection.alias, *args, **kwargs)
 
     def build_lookup(self, lookups: Any, lhs: Any, rhs: Any) -> Any:
         """Build a lookup; unsaved instances on the right side match by identity."""

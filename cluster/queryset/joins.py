@@ -18,7 +18,7 @@ from django.db.models import Model
 from django.db.models.fields.reverse_related import ForeignObjectRel, OneToOneRel
 from django.db.models.sql.constants import LOUTER
 
-from cluster.queryset.columns import UnsavedKey, column_reader
+from cluster.queryset.columns import UnsavedKey, column_reader, prepared_value
 from cluster.queryset.registry import Evaluator
 from cluster.queryset.rows import Row
 
@@ -129,11 +129,14 @@ def known_children(rel: Any, parent: Model) -> Sequence[Model] | None:
     return links
 
 
-def accessor_of(rel: Any) -> str:
+def accessor_of(rel: Any) -> Any:
     """Return the name by which an instance gives the objects of a reverse relation."""
-    if rel.hidden and rel.field.many_to_one is False and rel.field.one_to_many:
-        return rel.field.name  # type: ignore[no-any-return]
-    return rel.get_accessor_name() or ""
+    return rel.field.name if is_generic(rel) else rel.get_accessor_name() or ""
+
+
+def is_generic(rel: Any) -> bool:
+    """Tell whether this is the way along a ``GenericRelation``, which is declared on the other side."""
+    return hasattr(rel.field, "get_content_type")
 
 
 def held_objects(instance: Model, accessor: str) -> Sequence[Model] | None:
@@ -174,9 +177,13 @@ def links_through(rel: Any, model: type[Model]) -> list[tuple[Any, str, str, str
 
 
 def _fetch_reverse(rel: Any, parents: Sequence[Model], using: str) -> Matches:
-    field = rel.field
-    keys = {id(parent): key_of(parent, field.foreign_related_fields) for parent in parents}
-    found = fetch_by_key(rel.related_model, field.local_related_fields, list(keys.values()), using, rel=rel)
+    own, theirs = rel.field.local_related_fields, rel.field.foreign_related_fields
+    keys = {id(parent): key_of(parent, theirs) for parent in parents}
+    if is_generic(rel):
+        # The kinds of the two columns may differ: a text that holds keys that are numbers.
+        keys = {identity: key and (prepared_value(key[0], own[0]),) for identity, key in keys.items()}
+    model = rel.model if is_generic(rel) else rel.related_model
+    found = fetch_by_key(model, own, list(keys.values()), using, rel=rel)
     return {identity: () if key is None else found.get(key, ()) for identity, key in keys.items()}
 
 
@@ -209,7 +216,7 @@ def restricted(queryset: Any, rel: Any) -> Any:
     """Return a queryset with what a reverse relation demands beyond its key: the content type of a generic one."""
     if rel is None:
         return queryset
-    if getattr(rel.field, "many_to_many", False) is False and hasattr(rel.field, "get_content_type"):
+    if is_generic(rel):
         content_type = rel.field.get_content_type()
         return queryset.filter(**{rel.field.content_type_field_name: content_type})
     through_keys = [

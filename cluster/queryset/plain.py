@@ -32,6 +32,7 @@ _LOOKUPS = frozenset(
     }
 )  # fmt: skip
 _COMPARISONS = (operator.gt, operator.ge, operator.lt, operator.le)
+_LARGEST_OF_ALL = 32767
 _KEY_LOOKUPS = frozenset({"exact", "in", "isnull"})
 
 
@@ -43,36 +44,40 @@ class Condition:
         test: Compares a value of the column with ``value``.
         value: The prepared right side.
         skips_null: NULL in the column does not match, without asking the test.
+        reads_keys: Whether a key to come is something, not NULL: for ``isnull``.
         is_key: Whether this asks for one primary key.
     """
 
-    __slots__ = ("column", "is_key", "skips_null", "test", "value")
+    __slots__ = ("column", "is_key", "reads_keys", "skips_null", "test", "value")
 
     def __init__(self, column: PlainColumn, test: Callable[[Any, Any], Any], value: Any, *, skips_null: bool) -> None:
         self.column = column
         self.test = test
         self.value = value
         self.skips_null = skips_null
+        self.reads_keys = False
         self.is_key = test is operator.eq and column.field.primary_key and not column.path
 
     def matches(self, instance: Model) -> bool:
         """Tell whether one instance matches; the column is an own one."""
         column = self.column
-        value = column.value(instance) if self.skips_null else column.key(instance)
+        value = column.key(instance) if self.reads_keys else column.value(instance)
         return bool(self.test(value, self.value)) if value is not None or not self.skips_null else False
 
     def marks(self, instances: Sequence[Model], using: Callable[[], str]) -> list[Any]:
         """Tell for each instance whether it matches."""
         column, test, value = self.column, self.test, self.value
         alias = using() if column.path else None
-        if not self.skips_null:
+        if self.reads_keys:
             return [test(own, value) for own in column.keys(instances, alias)]
         values = column.values(instances, alias)
         if test is operator.eq:
             return [own == value for own in values]
         if test is is_member:
             return [own in value for own in values]
-        return [own is not None and test(own, value) for own in values]
+        if self.skips_null:
+            return [own is not None and test(own, value) for own in values]
+        return [test(own, value) for own in values]
 
 
 class Filter:
@@ -294,15 +299,15 @@ class PlainLookup:
     def condition(self, value: Any) -> Condition | None:
         """Return the condition for a right side, or ``None`` where that is not plain."""
         column, name = self.column, self._lookup_name
-        if self._test is not None and type(value) is column.kind:
+        if self._test is not None and type(value) is column.kind and self._is_in_every_range(value):
             return Condition(column, self._test, value, skips_null=True)
         if name in ("in", "range"):
             return self._of_several(value, name)
         value = plain_value(column.field, value)
         if value is MISSING or (value is None and name != "exact"):
             return None
-        if self._test is not None and type(value) is column.kind:
-            return Condition(column, self._test, value, skips_null=True)
+        if name == "exact" and type(value) is column.kind:
+            return Condition(column, operator.eq, value, skips_null=True)
         if value is None:
             return self._built(column.field.get_lookup("isnull"), True)
         return self._built(self._lookup_class, value)
@@ -322,9 +327,17 @@ class PlainLookup:
         lookup = lookup_class(self._col, value)
         build, skips_null = registry.lookups.find(type(lookup))  # type: ignore[misc]
         test = build(lookup)
-        if test in _COMPARISONS and type(lookup.rhs) is type(value) is self.column.kind:
-            self._test = test
-        return Condition(self.column, test, lookup.rhs, skips_null=skips_null or lookup.lookup_name != "isnull")
+        comparison = getattr(test, "test", test)
+        is_simple = comparison in _COMPARISONS and type(lookup.rhs) is type(value) is self.column.kind
+        if is_simple and self._is_in_every_range(value):
+            self._test = comparison
+        condition = Condition(self.column, test, lookup.rhs, skips_null=skips_null)
+        condition.reads_keys = lookup.lookup_name == "isnull"
+        return condition
+
+    def _is_in_every_range(self, value: Any) -> bool:
+        # A comparison with a number that no row can hold is decided by Django, for NULLs too.
+        return type(value) is not int or 0 <= value <= _LARGEST_OF_ALL or self._lookup_name == "exact"
 
 
 def plain_value(field: Any, value: Any) -> Any:
@@ -366,6 +379,8 @@ def plain_filter(model: type[Model], kwargs: dict[str, Any], *, negated: bool) -
         condition = None if lookup is None else lookup.condition(value)
         if condition is None:
             return None
+        # Django adds IS NOT NULL to what is excluded.
+        condition.skips_null = condition.skips_null or (negated and not condition.reads_keys)
         conditions.append(condition)
     return Filter(conditions, kwargs, negated=negated)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import CompositePrimaryKey, Field, GeneratedField, JSONField, Model
+from django.db.models.query_utils import DeferredAttribute
 
 from cluster.queryset.columns import (
     column_reader,
@@ -31,7 +33,7 @@ class PlainColumn:
         is_key: Whether a value may be a key to come.
     """
 
-    __slots__ = ("_attname", "_read", "_read_key", "_types", "field", "is_key", "kind")
+    __slots__ = ("_attname", "_get", "_read", "_read_key", "_types", "field", "is_key", "kind")
 
     def __init__(self, field: Field[Any, Any]) -> None:
         self.field = field
@@ -41,6 +43,9 @@ class PlainColumn:
         self._read = plain_reader(field)
         self._read_key = column_reader(field)
         self._types = {self.kind, _NONE}
+        # Attributes of Django's plain descriptor are read fastest as attributes, others past their descriptor.
+        is_plain = field.descriptor_class is DeferredAttribute
+        self._get = operator.attrgetter(field.attname) if is_plain else None
 
     @property
     def path(self) -> tuple[Any, ...]:
@@ -57,11 +62,15 @@ class PlainColumn:
 
     def values(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
         """Return the values of all instances; as fast as can be where they are of the field's own type."""
-        attname = self._attname
-        try:
-            values = [item.__dict__[attname] for item in instances]
-        except KeyError:
-            return list(map(self._read, instances))
+        get = self._get
+        if get is not None:
+            values = list(map(get, instances))
+        else:
+            attname = self._attname
+            try:
+                values = [item.__dict__[attname] for item in instances]
+            except KeyError:
+                return list(map(self._read, instances))
         if self.kind is not None and self._types.issuperset(map(type, values)):
             return values
         return list(map(self._read, instances))

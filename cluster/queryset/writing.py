@@ -56,8 +56,8 @@ class HeldWrites(DjangoQuerySet):
         self,
         objs: Iterable[Any],
         batch_size: int | None = None,
-        ignore_conflicts: bool = False,
-        update_conflicts: bool = False,
+        ignore_conflicts: bool = False,  # noqa: FBT001, FBT002  (Django's signature)
+        update_conflicts: bool = False,  # noqa: FBT001, FBT002
         update_fields: Any = None,
         unique_fields: Any = None,
     ) -> list[Any]:

@@ -223,9 +223,13 @@ class ClusterSave:
         for each in work.written():
             self.memory.keep(each.instance)
         apply(work, self.instance)
+        if connections[self.using].savepoint_ids:
+            self._have_children_ask(work)
+
+    def _have_children_ask(self, work: Work) -> None:
+        """Within another transaction, let new children ask for the outcome when they are looked at before the root."""
         for each in work.inserts:
             if isinstance(each.instance, Clusterable):
-                # So that it asks for the outcome too, when it is looked at before the root is.
                 self.memory.keep_state(ensure_state(each.instance))
 
     def _move_to_database(self, work: Work) -> None:

@@ -175,7 +175,7 @@ def parks_for_later(
 
 
 def is_later(holder: Update | Delete, written: Update) -> bool:
-    """Whether a row that is written late comes after another such row; of one level, the order of updates takes care."""
+    """Whether a row comes after another one that is late too; within a level, the order of updates takes care."""
     return isinstance(holder, Delete) or holder.level > written.level
 
 

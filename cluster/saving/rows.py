@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.db import DatabaseError, connections
 from django.db.models import Max, Model, QuerySet
 
 from cluster.errors import StaleClusterError
-from cluster.relations import Clusterable, ensure_state
+from cluster.relations import Clusterable, ClusterState, ensure_state
+from cluster.relations.state import STATE
 from cluster.saving.compare import columns_of, has_own_pre_save
 from cluster.saving.late_keys import take_generic_keys
 from cluster.saving.order import in_order
@@ -59,13 +61,10 @@ def _insert_in_bulk(model: type[Model], instances: list[Model], using: str) -> N
     concrete: Any = model._meta.concrete_model
     if model._meta.order_with_respect_to:
         number_in_order(concrete, instances, using)
-    with_state = [ensure_state(each) for each in instances if isinstance(each, Clusterable)]
-    for state in with_state:
-        state.is_being_saved = True
-    # The method of Django's own queryset, as a manager's may have another meaning.
-    QuerySet.bulk_create(concrete._base_manager.using(using), instances)
-    for state in with_state:
-        state.is_being_saved = False
+    states = [state for each in instances if (state := each.__dict__.get(STATE)) is not None]
+    with being_saved(states):
+        # The method of Django's own queryset, as a manager's may have another meaning.
+        QuerySet.bulk_create(concrete._base_manager.using(using), instances)
 
 
 def number_in_order(model: Any, instances: Iterable[Model], using: str) -> None:
@@ -81,6 +80,19 @@ def number_in_order(model: Any, instances: Iterable[Model], using: str) -> None:
         following[parent] = each._order + 1  # type: ignore[attr-defined]
 
 
+@contextmanager
+def being_saved(states: Iterable[ClusterState]) -> Iterator[None]:
+    """Have the instances of these states write their own rows alone within the block."""
+    before = [(state, state.is_being_saved) for state in states]
+    for state, _ in before:
+        state.is_being_saved = True
+    try:
+        yield
+    finally:
+        for state, was_being_saved in before:
+            state.is_being_saved = was_being_saved
+
+
 def save_row(instance: Model, **options: Any) -> None:
     """Write the instance's own row by its own ``save()``, or by Django's where the class has none of its own."""
     if not overrides_save(type(instance)):
@@ -89,10 +101,8 @@ def save_row(instance: Model, **options: Any) -> None:
     if not isinstance(instance, Clusterable):
         instance.save(**options)
         return
-    state = ensure_state(instance)
-    state.is_being_saved = True
-    instance.save(**options)
-    state.is_being_saved = False
+    with being_saved([ensure_state(instance)]):
+        instance.save(**options)
 
 
 # Updating

@@ -157,9 +157,11 @@ def as_stored(field: Any, value: Any) -> Any:
 
 @cache
 def unique_sets(model: type[Model]) -> tuple[UniqueSet, ...]:
-    """Return what is unique in a model and its multi-table parents besides the primary key."""
+    """Return what is unique in a model and its multi-table parents besides a primary key of one field."""
     fields = [each for each in model._meta.concrete_fields if each.unique and not each.primary_key]
     found = [UniqueSet(model, (each,)) for each in fields]
+    if len(model._meta.pk_fields) > 1:
+        found.append(UniqueSet(model, tuple(model._meta.pk_fields)))
     for each in (model, *model._meta.all_parents):
         found += [UniqueSet(model, tuple(map(model._meta.get_field, names))) for names in each._meta.unique_together]
         constraints = [one for one in each._meta.constraints if isinstance(one, UniqueConstraint)]
@@ -263,8 +265,16 @@ class FreeValues:
         value = self._next(each, 0, 1)
         if isinstance(each, IntegerField):
             _, highest = connections[self.using].ops.integer_field_range(each.get_internal_type())
-            return None if highest is not None and value > highest else value  # type: ignore[redundant-expr]
+            return value if highest is None or value <= highest else self._gap(each)  # type: ignore[redundant-expr]
         return value
+
+    def _gap(self, each: Any) -> int | None:
+        """Return the lowest number from zero on that no row has or is going to have; it is looked for in the table."""
+        rows = each.model._base_manager.using(self.using).values_list(each.attname, flat=True)
+        taken = {as_stored(each, value) for value in (*rows, *self.wanted.get(each, ()))}
+        gap = next((value for value in range(len(taken) + 1) if value not in taken), None)
+        self.wanted.setdefault(each, []).append(gap)
+        return gap
 
     def _next(self, each: Any, start: Any, step: Any) -> Any:
         """Return a value above all that the table has and that rows are going to have."""

@@ -251,7 +251,9 @@ SUMMARIES: dict[str, Ask] = {
         q.annotate(r=Window(Sum("position"), order_by="pk", frame=RowRange(-1, 0))).order_by("pk").values_list("r")
     ),
     "lag": lambda q: q.annotate(r=Window(Lag("title"), order_by="pk")).order_by("pk").values_list("r", flat=True),
-    "window filter": lambda q: q.annotate(n=Window(Count("*"), partition_by=["position"])).filter(n__gt=1).order_by("pk"),
+    "window filter": lambda q: (
+        q.annotate(n=Window(Count("*"), partition_by=["position"])).filter(n__gt=1).order_by("pk")
+    ),
     "filtered relation": lambda q: (
         q.annotate(late=FilteredRelation("songs", condition=Q(songs__track__gt=4)))
         .order_by("pk", "late__track")

@@ -73,7 +73,8 @@ def test_a_class_with_its_own_constructor_and_clone_keeps_working() -> None:
 def test_the_filter_of_a_default_manager_holds_in_memory() -> None:
     magazine = Magazine(title="m")
     magazine.articles = [
-        Article(title="b", score=1), Article(title="a", score=1), Article(title="c"), Article(title="d", published=False)
+        Article(title="b", score=1), Article(title="a", score=1), Article(title="c"),
+        Article(title="d", published=False),
     ]  # fmt: skip
 
     assert [article.title for article in magazine.articles.all()] == ["a", "b", "c"]
@@ -146,7 +147,7 @@ def test_sql_options_are_taken_and_change_nothing(band: Band) -> None:
     queryset = band.albums.select_related("label").only("title", "label").select_for_update().using("default")
 
     assert list(queryset) == list(band.albums.all())
-    assert list(queryset)[0] is band.albums.first()
+    assert queryset[0] is band.albums.first()
     with pytest.raises(TypeError, match=r"Cannot call only\(\) after .values\(\)"):
         band.albums.values("title").only("title")
     with pytest.raises(ValueError, match="nowait option cannot be used with skip_locked"):

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import prefetch_related_objects
 from django.db.models.signals import post_save
 
-from tests.faults.app.models import Box, Club, Guest, Lid, Pass, Shelf, Slot, Thing
+from tests.faults.app.models import Box, Club, Guest, Lid, Pass, Shelf, Slot, Sticker, Thing
 from tests.faults.picture import picture_of
 from tests.support import FailAt, InjectedFault, build_band, build_full_band, logged_statements
 from tests.testapp.models import (
@@ -209,7 +209,29 @@ def test_rows_of_two_parents_with_uuid_keys_are_kept_apart() -> None:
     assert {entry.playlist.title for entry in Entry.objects.all()} == {"0", "1"}
 
 
+def test_a_generic_key_may_point_at_a_new_sibling() -> None:
+    box = Box(code="a", position=1)
+
+    Shelf(name="s", boxes=[box], stickers=[Sticker(on=box, size=1), Sticker(size=3)]).save()
+
+    assert [sticker.on for sticker in Sticker.objects.order_by("size")] == [box, None]
+
+
 # Order
+
+
+def test_a_swap_at_the_end_of_the_range_of_a_field_takes_no_value_beyond_it() -> None:
+    field = Sticker._meta.get_field("size")
+    _, highest = connection.ops.integer_field_range(field.get_internal_type())
+    highest = highest or 32767
+    Shelf(name="s", stickers=[Sticker(size=1), Sticker(size=highest)]).save()
+    shelf = Shelf.objects.get()
+    first, second = shelf.stickers.get_object_list()
+    first.size, second.size = second.size, first.size
+
+    shelf.save()
+
+    assert list(Sticker.objects.order_by("pk").values_list("size", flat=True)) == [highest, 1]
 
 
 def test_unique_values_that_nobody_had_need_no_order() -> None:

@@ -232,7 +232,10 @@ def test_cluster_saved_tells_what_was_asked_for() -> None:
     assert call["plan"].updates == (PlannedUpdate("", "testapp.Band", band.pk, ("name",)),)
 
 
-def test_a_receiver_of_cluster_saved_may_save_again() -> None:
+@pytest.mark.parametrize(
+    "commits", [False, pytest.param(True, marks=pytest.mark.django_db(transaction=True))], ids=["inside", "alone"]
+)
+def test_a_receiver_of_cluster_saved_may_save_again(commits: bool) -> None:
     def add_one(instance: Band, created: bool, **kwargs: Any) -> None:
         if created:
             instance.members.add(Member(name="from the receiver"))

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from tests.faults.app.models import Box, Flag, Label, Lid, Shelf, Thing, Visit
-from tests.support import build_band, logged_statements, stored_rows
-from tests.testapp.models import Album, Band, City, Country, Dance, Hall, Member, Show, Song, Ticket, Verse
+from tests.faults.app.models import Box, Flag, Label, Lid, Shelf, Sticker, Thing, Visit
+from tests.support import build_band, build_full_band, logged_statements, stored_rows
+from tests.testapp.models import Album, Band, City, Country, Dance, Hall, Member, Show, Song, Stop, Ticket, Tour, Verse
 from tests.testapp.models import Label as RecordLabel
 
 pytestmark = pytest.mark.django_db
@@ -230,3 +230,17 @@ def test_an_unchanged_cluster_is_valid() -> None:
     assert problems(band) == {}
     assert problems(shelf) == {}
     assert (Member.objects.count(), Song.objects.count()) == (3, 4)
+
+
+def test_a_constraint_that_memory_cannot_check_is_asked_itself() -> None:
+    shelf = Shelf(name="s", stickers=[Sticker(size=1), Sticker(size=2)])
+
+    assert problems(shelf) == {"stickers[1].__all__": ["Sizes are odd."]}
+
+
+def test_children_with_composite_keys_and_with_links_are_validated() -> None:
+    tour = Tour(name="t", stops=[Stop(number=1), Stop(number=1)])
+    band = build_full_band()
+
+    assert problems(tour) == {"stops[1].__all__": ["Stop with this Tour and Number already exists."]}
+    assert problems(band) == {}

@@ -190,7 +190,7 @@ class ArithmeticEvaluator:
 
 
 def integer_bits(expression: Any) -> int:
-    """Return the number of bits in which the database computes an expression of integers; it is 64 but on PostgreSQL."""
+    """Return the number of bits in which the database computes with integers: 64, but on PostgreSQL."""
     if connection.vendor != "postgresql":
         return _LARGEST_BITS
     if isinstance(expression, expressions.CombinedExpression):

@@ -1,4 +1,4 @@
-"""``Cast`` as PostgreSQL casts: halves are rounded away from zero or to even, text must read as the type, ranges hold."""
+"""``Cast`` as PostgreSQL casts: fractions are rounded, text must read as the type, ranges hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import DataError, connection
-from django.db.models import DecimalField, Field, IntegerField
+from django.db.models import Field, IntegerField
 from django.db.models import functions as db
 
 from cluster.errors import NotInMemoryError
@@ -108,7 +108,7 @@ def _to_float(value: Any, source: Any, target: Any) -> Any:
     return float(value)
 
 
-def _to_decimal(value: Any, source: Any, target: DecimalField[Any, Any]) -> Any:
+def _to_decimal(value: Any, source: Any, target: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
         raise refused(value, target)
     if isinstance(value, str) and _NUMBER.fullmatch(value) is None:

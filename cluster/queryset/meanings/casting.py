@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -66,12 +67,14 @@ def _decimal_text(value: Decimal, field: Field[Any, Any] | None) -> str:
 
 
 def _float_text(value: float) -> str:
-    if abs(value) >= _LARGEST_PLAIN_FLOAT or value != value:
-        raise NotInMemoryError(f"Cannot turn the float {value!r} into text in memory: the databases write it differently.")
+    if abs(value) >= _LARGEST_PLAIN_FLOAT or math.isnan(value):
+        raise NotInMemoryError(
+            f"Cannot turn the float {value!r} into text in memory: the databases write it differently."
+        )
     return repr(value).removesuffix(".0")
 
 
-def _bool_text(value: bool) -> str:
+def _bool_text(value: Any) -> str:
     return "true" if value else "false"
 
 

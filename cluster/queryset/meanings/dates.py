@@ -36,7 +36,9 @@ def zone_named(name: str) -> datetime.tzinfo:
     if match is None:
         return zoneinfo.ZoneInfo(name)
     if match["name"] not in ("", "UTC"):
-        raise NotInMemoryError(f"Cannot convert to the time zone {name!r} in memory: it is an offset from another zone.")
+        raise NotInMemoryError(
+            f"Cannot convert to the time zone {name!r} in memory: it is an offset from another zone."
+        )
     delta = datetime.timedelta(hours=int(match["hours"]), minutes=int(match["minutes"]))
     return datetime.timezone(-delta if match["sign"] == "-" else delta)
 

@@ -230,7 +230,7 @@ def build_json_in(lookup: Any) -> LookupTest:
 def _text_key(key: Any) -> str:
     if not isinstance(key, str):
         raise NotInMemoryError(
-            f"Cannot look for the key {key!r} in memory: the databases disagree on keys that are no text. Give it as text."
+            f"Cannot look for the key {key!r} in memory: the databases disagree on keys that are no text."
         )
     return key
 
@@ -243,7 +243,7 @@ class HasKeyLookup:
     def __init__(self, lookup: Any, joined: Callable[[Any], bool]) -> None:
         if not lookup.rhs_is_direct_value():
             raise NotInMemoryError(
-                f"Cannot evaluate {type(lookup).__name__} with an expression as its key in memory. Give the key as text."
+                f"Cannot evaluate {type(lookup).__name__} with an expression as its key in memory. Give a text."
             )
         self.encoder = encoder_of(lookup)
         self.keys = [_text_key(key) for key in (lookup.rhs if isinstance(lookup.rhs, (list, tuple)) else [lookup.rhs])]

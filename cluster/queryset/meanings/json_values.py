@@ -192,7 +192,8 @@ class JsonOrder:
     def __lt__(self, other: JsonOrder) -> bool:
         if self.rank != other.rank:
             return self.rank < other.rank
-        return self.value is not JSON_NULL and bool(self.value < other.value)
+        left: Any = self.value
+        return left is not JSON_NULL and bool(left < other.value)
 
     def __hash__(self) -> int:
         return hash(canonical(self.value))

@@ -112,6 +112,8 @@ def _overflow(lookup: Any) -> bool | None:
     """Return what a comparison with a number that no column of the vendor holds is for every row."""
     if not isinstance(lookup.rhs, int):
         return None
+    smallest: Any
+    largest: Any
     smallest, largest = connection.ops.integer_field_range(lookup.lhs.output_field.get_internal_type())
     if largest is not None and lookup.rhs > largest:
         return lookup.lookup_name in ("lt", "lte")
@@ -223,7 +225,10 @@ def is_between(left: Any, right: Any) -> bool | None:
 def build_isnull(lookup: Any) -> LookupTest:
     """``IS NULL`` and ``IS NOT NULL``."""
     if not isinstance(lookup.rhs, bool):
-        raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
+        # Django's own class of error.
+        raise ValueError(  # noqa: TRY004
+            "The QuerySet value for an isnull lookup must be True or False."
+        )
     return is_null if lookup.rhs else is_not_null
 
 

@@ -1,7 +1,7 @@
 """Regular expressions: the part of the language on which PostgreSQL, MariaDB and Python agree.
 
-PostgreSQL has its own expressions, MariaDB those of PCRE, SQLite those of Python. A pattern is taken when all three read it
-alike, with PostgreSQL's view of line ends: ``.`` is any character, ``^`` and ``$`` are the ends of the whole text.
+PostgreSQL has its own expressions, MariaDB those of PCRE, SQLite those of Python. A pattern is taken when all three
+read it alike, with PostgreSQL's view of line ends: ``.`` is any character, ``^`` and ``$`` are the ends of the text.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Translation:
 
     def _escape(self) -> None:
         character = self.pattern[self.position + 1 : self.position + 2]
-        if character.isalnum() and character not in _SAFE_ESCAPES or not character or not character.isascii():
+        if (character.isalnum() and character not in _SAFE_ESCAPES) or not character or not character.isascii():
             raise refused(self.pattern, f"the escape '\\{character}' is not the same for all databases")
         self._take(f"\\{character}", length=2)
 

@@ -72,7 +72,7 @@ def reverse(value: Any) -> str:
 @compiles_function(db.Repeat)
 def repeat(value: Any, number: Any) -> str:
     """``REPEAT``: nothing for a negative number."""
-    return _text(value) * max(number, 0)
+    return _text(value) * max(int(number), 0)
 
 
 @compiles_function(db.Replace)

@@ -14,7 +14,9 @@ from cluster.queryset.registry import LookupTest, compiles_lookup
 def prepared_tuple(lookup: Any, values: Any) -> tuple[Any, ...]:
     """Return values prepared by the fields of the columns on the left side."""
     pairs = zip(lookup.lhs, values, strict=True)
-    return tuple(value if isinstance(value, UnsavedKey) else prepared_value(value, col.output_field) for col, value in pairs)
+    return tuple(
+        value if isinstance(value, UnsavedKey) else prepared_value(value, col.output_field) for col, value in pairs
+    )
 
 
 def tuple_equal(left: Any, right: Any) -> bool | None:
@@ -38,7 +40,7 @@ def tuple_less(left: Any, right: Any) -> bool | None:
     return False
 
 
-def _not(outcome: bool | None) -> bool | None:
+def _not(outcome: Any) -> bool | None:
     return None if outcome is None else not outcome
 
 

@@ -54,7 +54,9 @@ def test_a_column_is_read_as_the_database_would_give_it(
 
 
 def test_an_expression_in_an_attribute_is_refused_by_name() -> None:
-    with pytest.raises(NotInMemoryError, match=r"Cannot read Album\.position in memory: its value is the expression <CombinedExpr"):
+    with pytest.raises(
+        NotInMemoryError, match=r"Cannot read Album\.position in memory: its value is the expression <CombinedExpr"
+    ):
         plain_reader(Album._meta.get_field("position"))(Album(position=F("position") + 1))
 
 

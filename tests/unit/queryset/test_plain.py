@@ -148,8 +148,8 @@ def test_exists_and_first_stop_at_the_first_match(labels: FakeQuerySet, source: 
 
 def test_an_ordering_by_relation_or_expression_is_left_to_the_query(django_assert_num_queries: Any) -> None:
     ann, bob = Person(name="Ann"), Person(name="Bob")
-    credits = [Credit(person=bob, role="x"), Credit(person=ann, role="y"), Credit(person=ann, role="b")]
-    queryset = FakeQuerySet(Credit, credits)
+    rows = [Credit(person=bob, role="x"), Credit(person=ann, role="y"), Credit(person=ann, role="b")]
+    queryset = FakeQuerySet(Credit, rows)
 
     with django_assert_num_queries(0):
         assert [credit.role for credit in queryset] == ["b", "y", "x"]

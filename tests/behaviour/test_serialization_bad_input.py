@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import pytest
+from django.core.serializers.base import DeserializationError
+
+from cluster.errors import SerializedDataError
+from cluster.serialization import LoadReport, from_serializable_data_many
+from tests.testapp.models import Band, Node, Tour
+from tests.upgrade.app.models import Archive
+
+
+def problems_of(model, data, **options):
+    with pytest.raises(SerializedDataError) as caught:
+        model.from_serializable_data(data, check_fks=False, **options)
+    assert caught.value.path == caught.value.problems[0].path
+    return [(problem.path, problem.message) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1, 2", "{'name': 1}", '{"pk": NaN}', "nonsense", b"\xff\xfe\xfa", '"' + "\\u12" + '"'],
+    ids=repr,
+)
+def test_text_that_is_no_json_is_refused(text):
+    with pytest.raises(SerializedDataError, match=r"^\$: The text is not JSON that can be read: "):
+        Band.from_json(text)
+
+
+@pytest.mark.parametrize("text", [None, 5, {}], ids=repr)
+def test_what_is_no_text_is_refused(text):
+    with pytest.raises(SerializedDataError, match=r"^\$: The text is not JSON that can be read: "):
+        Band.from_json(text)
+
+
+def test_json_nested_beyond_measure_is_refused():
+    with pytest.raises(SerializedDataError):
+        Band.from_json("[" * 100_000)
+
+
+@pytest.mark.parametrize("data", [None, 5, "text", [], [{}], True], ids=repr)
+def test_what_is_no_object_is_refused(data):
+    assert problems_of(Band, data) == [("$", f"Band must be an object, and is {data!r}.")]
+    assert problems_of(Band, {"members": [data]}) == [("$.members[0]", f"Member must be an object, and is {data!r}.")]
+
+
+@pytest.mark.parametrize("items", [None, 5, "text", {}, {"a": 1}, True], ids=repr)
+def test_a_relation_that_is_no_list_is_refused(items):
+    for name in ("members", "genres"):
+        assert problems_of(Band, {name: items}) == [(f"$.{name}", f"Band.{name} must be a list, and is {items!r}.")]
+
+
+@pytest.mark.parametrize("key", ["x", {}, [1], "1.5", 1.5], ids=repr)
+def test_a_key_that_its_field_cannot_read_is_refused(key):
+    ((path, message),) = problems_of(Band, {"pk": key})
+
+    assert path == "$.pk"
+    assert message.startswith(f"The key of a Band cannot be read from {key!r}: ")
+
+
+@pytest.mark.parametrize("key", ["x", {}, [1], None], ids=repr)
+def test_a_link_that_is_no_key_is_refused(key):
+    ((path, message),) = problems_of(Band, {"genres": [1, key]})
+
+    assert path == "$.genres[1]"
+    assert message.startswith(f"A key of Band.genres cannot be read from {key!r}: ")
+
+
+@pytest.mark.parametrize("key", ["x", 5, [1], [1, 2, 3], {}], ids=repr)
+def test_a_composite_key_that_is_no_list_of_its_parts_is_refused(key):
+    assert problems_of(Tour, {"stops": [{"pk": key}]}) == [
+        ("$.stops[0].pk", f"The key of a Stop must be a list of 2, and is {key!r}.")
+    ]
+
+
+def test_a_part_of_a_composite_key_that_its_field_cannot_read_is_refused():
+    ((path, _),) = problems_of(Tour, {"stops": [{"pk": [1, "x"]}]})
+
+    assert path == "$.stops[0].pk[1]"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("big", "x"),
+        ("big", 1.5),
+        ("big", []),
+        ("binary", "not base64!"),
+        ("binary", "ü"),
+        ("binary", 5),
+        ("boolean", "perhaps"),
+        ("boolean", 2),
+        ("char", []),
+        ("char", {"a": 1}),
+        ("day", "2024-02-30"),
+        ("day", 20240230),
+        ("day", "2024-01-01T10:00:00Z"),
+        ("moment", "yesterday"),
+        ("moment", 5),
+        ("decimal", "1,5"),
+        ("decimal", "NaN"),
+        ("decimal", True),
+        ("decimal", {}),
+        ("duration", "long"),
+        ("duration", 5),
+        ("file", []),
+        ("float", "x"),
+        ("float", "nan"),
+        ("float", {}),
+        ("address", []),
+        ("integer", "5.5"),
+        ("time", "25:00"),
+        ("time", 5),
+        ("uid", "123"),
+        ("uid", 5),
+        ("place", "x"),
+        ("place", 5),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_value_of_the_wrong_kind_is_refused_with_its_path(name, value):
+    ((path, message),) = problems_of(Archive, {"shelves": [{}, {name: value}]})
+
+    assert path == f"$.shelves[1].{name}"
+    assert message.startswith(f"Shelf.{name} cannot be read from {value!r}: ")
+
+
+def test_all_problems_are_told_at_once():
+    data = {
+        "pk": "x",
+        "formed": "never",
+        "members": [{"born": 5}, 7, {"wage": "much"}],
+        "albums": [{"songs": {"title": "no list"}}, {"songs": [{"track": "one"}]}],
+        "genres": "rock",
+    }
+
+    assert [path for path, _ in problems_of(Band, data)] == [
+        "$.formed",
+        "$.pk",
+        "$.genres",
+        "$.members[0].born",
+        "$.members[1]",
+        "$.members[2].wage",
+        "$.albums[0].songs",
+        "$.albums[1].songs[0].track",
+    ]
+
+
+def test_the_problems_of_many_have_the_path_of_each():
+    with pytest.raises(SerializedDataError) as caught:
+        from_serializable_data_many(Band, [{"name": "fine"}, {"formed": 5}, {"members": [5]}])
+
+    assert [problem.path for problem in caught.value.problems] == ["$[1].formed", "$[2].members[0]"]
+
+
+def test_a_key_that_two_children_have_is_refused():
+    data = {"members": [{"pk": 5}, {"pk": "5"}]}
+
+    assert problems_of(Band, data) == [("$.members[1].pk", "The key 5 is that of $.members[0] already.")]
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "message"),
+    [
+        ({"max_depth": 2}, "$.children[0].children[0]", "The data is nested deeper than max_depth=2 objects."),
+        ({"max_objects": 3}, "$.children[0].children[0]", "The data has more than max_objects=3 objects."),
+    ],
+    ids=["depth", "size"],
+)
+def test_data_over_a_limit_is_refused(options, path, message):
+    data = {"children": [{"children": [{"name": "leaf"}]}, {"name": "other"}]}
+
+    assert problems_of(Node, data, **options) == [(path, message)]
+
+
+def test_data_within_the_limits_is_loaded():
+    data = {"children": [{"children": [{"name": "leaf"}]}, {"name": "other"}]}
+
+    node = Node.from_serializable_data(data, max_depth=3, max_objects=4)
+
+    assert node.children.count() == 2
+
+
+def test_data_that_is_wrong_throughout_does_not_fill_the_memory():
+    data = {"members": [5] * 10_000}
+
+    assert 1_000 <= len(problems_of(Band, data)) <= 10_000
+
+
+def test_one_kind_of_error_catches_everything_and_django_knows_it():
+    with pytest.raises(DeserializationError):
+        Band.from_json("{")
+
+
+def test_a_report_is_not_filled_by_data_that_is_refused():
+    report = LoadReport()
+
+    with pytest.raises(SerializedDataError):
+        Band.from_serializable_data({"formed": 5}, report=report)
+
+    assert report.is_lossless
+
+
+@pytest.mark.parametrize("name", ["depht", "max_dept"])
+def test_an_option_that_does_not_exist_is_a_mistake_of_the_call(name):
+    with pytest.raises(TypeError, match=name):
+        Band.from_serializable_data({}, **{name: 3})
