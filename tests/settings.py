@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,19 @@ MARIADB: dict[str, Any] = {
     "OPTIONS": {"charset": "utf8mb4"},
     "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_bin"},
 }
-SERVER = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "mariadb": MARIADB}[os.environ.get("CLUSTER_TEST_DB", "sqlite")]
+SERVERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "mariadb": MARIADB}
 
-DATABASES = {
-    "default": SERVER if SERVER is SQLITE else {**SERVER, "NAME": NAME},
-    "other": SERVER if SERVER is SQLITE else {**SERVER, "NAME": f"{NAME}_other"},
-}
+
+def database(name: str) -> dict[str, Any]:
+    """Return the settings of one alias; nothing in them is shared, as Django and pytest-django change them."""
+    settings = deepcopy(SERVERS[os.environ.get("CLUSTER_TEST_DB", "sqlite")])
+    settings.setdefault("NAME", name)
+    # Tables are made from the models: an app without migrations may then point at one that has some.
+    settings.setdefault("TEST", {})["MIGRATE"] = False
+    return settings
+
+
+DATABASES = {"default": database(NAME), "other": database(f"{NAME}_other")}
 
 TESTS = Path(__file__).parent
 # The models of the tutorial, which the examples of the documentation use.

@@ -19,7 +19,7 @@ from cluster.saving.plan import PlannedInsert, PlannedUpdate, SavePlan, plan_of
 from cluster.saving.rebase import calls_user_code, rebase
 from cluster.saving.survey import refuse_cycles, survey
 from cluster.saving.work import Holding, Node, Work
-from cluster.signals import cluster_saved
+from cluster.signals import cluster_saved, cluster_saving
 
 
 def save_cluster(
@@ -222,6 +222,8 @@ class ClusterSave:
             self.memory.keep_state(node.state)
         for each in work.written():
             self.memory.keep(each.instance)
+        rows = [each.instance for each in work.written()]
+        cluster_saving.send(sender=type(self.instance), instance=self.instance, rows=rows, using=self.using)
         apply(work, self.instance)
         if connections[self.using].savepoint_ids:
             self._have_children_ask(work)

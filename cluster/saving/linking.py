@@ -9,6 +9,7 @@ from django.db import connections
 from django.db.models import Model
 from django.db.models.signals import m2m_changed
 
+from cluster._compat import M2M_CHANGED_OPTIONS
 from cluster.relations import HeldLinks, Relation
 from cluster.relations.held import key_of
 from cluster.saving.reading import chunks, link_fields, read_links
@@ -123,6 +124,7 @@ class LinkWriter:
                 model=self.relation.related_model,
                 pk_set=set(values),
                 using=self.using,
+                **M2M_CHANGED_OPTIONS,
             )
 
     def _pairs(self, changed: Iterable[tuple[LinkChange, list[Any]]]) -> list[tuple[Any, Any]]:

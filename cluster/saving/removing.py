@@ -53,9 +53,9 @@ def in_order_of_protection(models: Iterable[type[Model]]) -> list[list[type[Mode
 
 
 def _may_protect(model: type[Model], other: type[Model]) -> bool:
+    keys: list[Any] = [field for field in model._meta.concrete_fields if field.is_relation]
     return model is not other and any(
-        field.is_relation and field.remote_field.on_delete is PROTECT and issubclass(other, field.remote_field.model)
-        for field in model._meta.concrete_fields
+        key.remote_field.on_delete is PROTECT and issubclass(other, key.remote_field.model) for key in keys
     )
 
 

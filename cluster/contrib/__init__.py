@@ -1,0 +1,1 @@
+"""Parts for use with other packages; nothing else imports them."""

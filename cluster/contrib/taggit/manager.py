@@ -1,0 +1,158 @@
+"""The manager of an instance's tags, held or live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Count, Model, prefetch_related_objects
+from taggit.managers import _TaggableManager
+from taggit.utils import require_instance_manager
+
+from cluster.contrib.taggit.names import folded
+from cluster.fields.prefetching import OwnerKeys, PrefetchedRows, PrefetchPlan
+from cluster.queryset import FakeQuerySet
+from cluster.relations.state import has_row
+
+
+class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no types
+    """Adds and removes tags in memory, as children of the instance; ``save()`` writes them.
+
+    A tag that is named by a string and has no tagged item yet is an unsaved tag object until then: the row that has the
+    name is looked up, or made, by ``save()``, in one query for all names of the cluster. Reading a live instance's tags
+    asks the database, as taggit does; the first change loads its tagged items with their tags (two queries).
+    """
+
+    def get_tagged_item_manager(self) -> Any:
+        """Return the manager of the child relation by which the instance has its tagged items."""
+        key: Any = self.through._meta.get_field("content_object")
+        return getattr(self.instance, key.remote_field.get_accessor_name())
+
+    def get_queryset(self, extra_filters: dict[str, Any] | None = None) -> Any:
+        """Return the held tags in the order in which they were given, or the stored ones where the instance is live."""
+        if self.instance is None or not self._is_held():
+            return super().get_queryset(extra_filters)
+        tags = FakeQuerySet(self.through.tag_model(), [item.tag for item in self._held_items()])
+        if extra_filters:
+            tags = tags.filter(**extra_filters)
+        own_ordering = type(self.instance)._meta.get_field(self.prefetch_cache_name).ordering
+        return tags.order_by(*own_ordering) if own_ordering else tags.order_by()
+
+    @require_instance_manager  # type: ignore[untyped-decorator]
+    def add(
+        self,
+        *tags: Any,
+        through_defaults: dict[str, Any] | None = None,
+        tag_kwargs: dict[str, Any] | None = None,
+        **_kwargs: Any,
+    ) -> None:
+        """Add tags by name or instance; those that are there already stay as they are.
+
+        Raises:
+            ValueError: A tag is neither a string nor a tag; nothing was added.
+        """
+        new = [self._tag(tag, tag_kwargs) for tag in tags]
+        known = {folded(item.tag.name) for item in self._held_items()}
+        for tag in new:
+            if folded(tag.name) not in known:
+                known.add(folded(tag.name))
+                self._add_item(tag, through_defaults)
+
+    @require_instance_manager  # type: ignore[untyped-decorator]
+    def remove(self, *tags: Any) -> None:
+        """Remove tags by name or instance."""
+        names = {folded(self._tag(tag, None).name) for tag in tags}
+        gone = [item for item in self._held_items() if folded(item.tag.name) in names]
+        self.get_tagged_item_manager().remove(*gone)
+
+    @require_instance_manager  # type: ignore[untyped-decorator]
+    def set(
+        self,
+        tags: Iterable[Any],
+        *,
+        through_defaults: dict[str, Any] | None = None,
+        tag_kwargs: dict[str, Any] | None = None,
+        **_kwargs: Any,
+    ) -> None:
+        """Make the tags exactly these, names or instances; the tagged items of those that stay are kept.
+
+        Raises:
+            ValueError: A tag is neither a string nor a tag; nothing was changed.
+        """
+        new = {folded(tag.name): tag for tag in [self._tag(tag, tag_kwargs) for tag in tags]}
+        items = {folded(item.tag.name): item for item in self._held_items()}
+        self.get_tagged_item_manager().remove(*(item for name, item in items.items() if name not in new))
+        for name, tag in new.items():
+            if name not in items:
+                self._add_item(tag, through_defaults)
+
+    @require_instance_manager  # type: ignore[untyped-decorator]
+    def clear(self) -> None:
+        """Remove all tags."""
+        self._remove_prefetched_objects()
+        self.get_tagged_item_manager().clear()
+
+    @require_instance_manager  # type: ignore[untyped-decorator]
+    def similar_objects(self) -> Any:
+        """Return other instances of the model by the number of tags they share with this one, the most first.
+
+        Each has the number as ``similar_tags``. Two queries, whether the tags are held or not.
+        """
+        key: Any = self.through._meta.get_field("content_object")
+        shared = self.through._default_manager.filter(tag__name__in=[tag.name for tag in self.all()])
+        if has_row(self.instance):
+            shared = shared.exclude(content_object=self.instance)
+        counts = dict(shared.values_list(key.attname).annotate(n=Count("pk")).order_by("-n", key.attname))
+        target = key.target_field.attname
+        rows = key.related_model._default_manager.filter(**{f"{target}__in": counts})
+        found = {getattr(row, target): row for row in rows}
+        similar = [(found[value], number) for value, number in counts.items() if value in found]
+        for row, number in similar:
+            row.similar_tags = number
+        return [row for row, _ in similar]
+
+    def get_prefetch_querysets(self, instances: list[Any], querysets: Sequence[Any] | None = None) -> PrefetchPlan:
+        """Prefetch over instances that hold their tags and instances that do not: one query for the latter."""
+        holders = [each for each in instances if self._of(each)._is_held()]
+        held_ids = {id(each) for each in holders}
+        live = [each for each in instances if id(each) not in held_ids]
+        if not holders or querysets:
+            plan: PrefetchPlan = super().get_prefetch_querysets(instances, querysets)
+            return plan
+        pairs: list[tuple[Any, Model]] = [(("held", id(each)), tag) for each in holders for tag in self._of(each).all()]
+        live_key = None
+        if live:
+            rows, row_key, live_key, *_ = super(HeldTagsManager, self._of(live[0])).get_prefetch_querysets(live)
+            pairs += [(("live", row_key(row)), row) for row in rows]
+        found = PrefetchedRows(pairs, ())
+        return found, found.owner_of, OwnerKeys(holders, live_key), False, self.prefetch_cache_name, False
+
+    def _of(self, instance: Any) -> HeldTagsManager:
+        manager: HeldTagsManager = getattr(instance, self.prefetch_cache_name)
+        return manager
+
+    def _is_held(self) -> bool:
+        return not has_row(self.instance) or bool(self.get_tagged_item_manager().is_deferring)
+
+    def _held_items(self) -> list[Any]:
+        """Return the held tagged items, beginning to hold them; the tags of all are fetched in one query."""
+        self._remove_prefetched_objects()
+        items = list(self.get_tagged_item_manager().get_object_list())
+        tag: Any = self.through._meta.get_field("tag")
+        prefetch_related_objects([item for item in items if not tag.is_cached(item)], tag.name)
+        return items
+
+    def _tag(self, tag: Any, tag_kwargs: dict[str, Any] | None) -> Any:
+        tag_model = self.through.tag_model()
+        if isinstance(tag, tag_model):
+            return tag
+        if isinstance(tag, str):
+            unsaved = tag_model(name=tag, **(tag_kwargs or {}))
+            if not unsaved.slug:
+                unsaved.slug = unsaved.slugify(tag)
+            return unsaved
+        # taggit's own words.
+        raise ValueError(f"Cannot add {tag} ({type(tag)}). Expected {tag_model} or str.")
+
+    def _add_item(self, tag: Any, through_defaults: dict[str, Any] | None) -> None:
+        self.get_tagged_item_manager().add(self.through(tag=tag, **(through_defaults or {})))
