@@ -10,9 +10,11 @@ from django.db import router
 from django.db.models import Model
 from django.db.models.utils import resolve_callables
 
+from cluster._compat import set_links_raw
 from cluster.fields.managers import HeldRelatedManager
 from cluster.relations import HeldLinks, ensure_state
 from cluster.relations.holding import new_list, replace_links
+from cluster.relations.raw_saves import is_set_by_deserializer
 
 
 class LinkRelatedManager(HeldRelatedManager):
@@ -87,6 +89,9 @@ class LinkRelatedManager(HeldRelatedManager):
             TypeError: An object is of another model; nothing was changed.
             DoesNotExist: A key names no object; nothing was changed.
         """
+        if is_set_by_deserializer(self.instance, self.relation.name):
+            self.set_base(objs, raw=True)
+            return
         targets = self._targets(tuple(objs))
         self._forget_prefetched()
         held = replace_links(self.instance, self.relation, targets)
@@ -96,6 +101,24 @@ class LinkRelatedManager(HeldRelatedManager):
                 held.give_defaults(target, defaults)
 
     set.alters_data = True  # type: ignore[attr-defined]
+
+    def set_base(
+        self,
+        objs: Iterable[Any],
+        *,
+        clear: bool = False,
+        through_defaults: dict[str, Any] | None = None,
+        raw: bool = False,
+    ) -> None:
+        """Do what ``set()`` does; with ``raw``, as for objects that Django deserialized, write the links at once."""
+        if not raw:
+            self.set(objs, clear=clear, through_defaults=through_defaults)
+            return
+        ensure_state(self.instance).drop(self.relation.name)
+        self._forget_prefetched()
+        set_links_raw(self.live_manager, objs)
+
+    set_base.alters_data = True  # type: ignore[attr-defined]
 
     async def aset(
         self, objs: Iterable[Any], *, clear: bool = False, through_defaults: dict[str, Any] | None = None

@@ -15,7 +15,7 @@ from django.db.models.manager import BaseManager
 from django.db.models.utils import AltersData
 
 from cluster.fields.prefetching import PrefetchPlan, prefetch_held_and_live
-from cluster.queryset import held_queryset
+from cluster.queryset import held_queryset, whole_queryset
 from cluster.relations import HeldList, Relation
 from cluster.relations.holding import RelationSource, begin_holding, held_list
 from cluster.relations.state import has_row
@@ -37,6 +37,7 @@ def build_manager_class(
     attributes = {
         "relation": relation,
         "live_manager_class": live_manager_class,
+        "starts_from_all": superclass.get_queryset is BaseManager.get_queryset,
         "is_made_plainly": superclass.__init__ is BaseManager.__init__ and _news(superclass) is _news(BaseManager),
         "__module__": kind.__module__,
     }
@@ -61,6 +62,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     relation: ClassVar[Relation]
     live_manager_class: ClassVar[type[Any]]
+    starts_from_all: ClassVar[bool]
     is_made_plainly: ClassVar[bool]
     template: ClassVar[dict[str, Any] | None] = None
     do_not_call_in_templates = True
@@ -99,7 +101,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     @property
     def is_deferring(self) -> bool:
-        """Whether the relation is held: changes wait for ``save()`` or ``commit()``."""
+        """Whether the relation is held, so that changes wait for ``save()`` or ``commit()``."""
         return held_list(self.instance, self.relation) is not None
 
     @property
@@ -134,7 +136,10 @@ class HeldRelatedManager(AltersData, ManagerBase):
             if has_row(self.instance):
                 return self.get_live_queryset()
             held = self.get_object_list()
-        return held_queryset(super().get_queryset(), RelationSource(self.instance, self.relation, held))
+        source = RelationSource(self.instance, self.relation, held)
+        if self.starts_from_all:
+            return whole_queryset(self._queryset_class, self.model, source, using=self._db, hints=self._hints)
+        return held_queryset(super().get_queryset(), source)
 
     def commit(self) -> None:
         """Write what is held of this relation alone, in one transaction; afterwards it is live again.

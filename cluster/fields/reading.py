@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
+from django.db import router
 from django.db.models import Model
 
 from cluster.relations import Relation
@@ -29,7 +31,7 @@ def objects_in(relation: Relation, instances: Sequence[Model], *, using: str | N
     held = [held_list(instance, relation) for instance in instances]
     live = [each for each, objects in zip(instances, held, strict=True) if objects is None and has_row(each)]
     rows: dict[Any, list[Model]] = {}
-    key_of_instance = _no_key
+    key_of_instance: Any = id
     for start in range(0, len(live), CHUNK):
         key_of_instance = _read(relation, live[start : start + CHUNK], using, rows)
     return [
@@ -38,13 +40,30 @@ def objects_in(relation: Relation, instances: Sequence[Model], *, using: str | N
     ]
 
 
-def _no_key(instance: Model) -> Any:
-    return None
+def related_objects(name: str, instances: Sequence[Model], *, using: str | None = None) -> list[Sequence[Model]]:
+    """Return what is in a live many-to-many of each instance, in one query; nothing for those that were never saved."""
+    saved = [each for each in instances if has_row(each)]
+    rows: dict[Any, list[Model]] = {}
+    key_of_instance: Any = id
+    for start in range(0, len(saved), CHUNK):
+        key_of_instance = _read_by(getattr(saved[start], name), saved[start : start + CHUNK], using, rows)
+    return [rows.get(key_of_instance(each), []) if has_row(each) else [] for each in instances]
 
 
 def _read(relation: Relation, instances: list[Model], using: str | None, rows: dict[Any, list[Model]]) -> Any:
     """Read the rows of live instances into ``rows`` and return what tells an instance's key there."""
-    manager = getattr(instances[0], relation.name).live_manager
+    if not relation.is_child:
+        return _read_by(getattr(instances[0], relation.name).live_manager, instances, using, rows)
+    own, target = relation.field.attname, relation.field.target_field.attname
+    using = using or router.db_for_read(relation.related_model, instance=instances[0])
+    children = relation.related_model._default_manager.using(using)
+    # By value and not by instance, which Django would take apart one by one.
+    for child in children.filter(**{f"{own}__in": {getattr(each, target) for each in instances}}):
+        rows.setdefault(getattr(child, own), []).append(child)
+    return attrgetter(target)
+
+
+def _read_by(manager: Any, instances: list[Model], using: str | None, rows: dict[Any, list[Model]]) -> Any:
     manager._db = using
     queryset, key_of_row, key_of_instance, *_ = manager.get_prefetch_querysets(instances)
     for row in queryset:

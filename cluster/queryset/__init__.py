@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.queryset import meanings
-from cluster.queryset.fake import FakeQuerySet, fake_class, held_queryset
+from cluster.queryset.fake import FakeQuerySet, fake_class, held_queryset, whole_queryset
 from cluster.queryset.registry import (
     register_aggregate,
     register_expression,
@@ -27,4 +27,5 @@ __all__ = [
     "register_function",
     "register_lookup",
     "register_transform",
+    "whole_queryset",
 ]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def aggregated(query: HeldQuery, using: str, expressions: dict[str, Any]) -> dict[str, Any]:
     """Return the values of aggregates over all rows of a query, which is changed on the way."""
     aggregates = resolved_aggregates(query, expressions)
+    query.select_related = False
+    query.clear_deferred_loading()
     if query.combinator:
         alias = query.get_initial_alias()
         rows = [Row({alias: row.instance}) for row in combined_rows(query.get_compiler(using))]

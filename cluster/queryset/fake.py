@@ -351,6 +351,35 @@ def held_queryset(live: QuerySet[Any], source: Source) -> FakeQuerySet:
     return held
 
 
+def whole_queryset(
+    queryset_class: type[QuerySet[Any]],
+    model: type[Model],
+    source: Source,
+    *,
+    using: str | None = None,
+    hints: dict[str, Any] | None = None,
+) -> FakeQuerySet:
+    """Return everything in a source: what ``held_queryset`` gives for a new queryset, without making one.
+
+    Args:
+        queryset_class: The model's QuerySet class.
+        model: The model of the instances.
+        source: Where the instances come from.
+        using: The database alias by which missing related rows are fetched.
+        hints: Hints for the database router.
+    """
+    held_class, attributes = _whole(queryset_class, model)
+    held = object.__new__(held_class)
+    held.__dict__.update(attributes, _source=source, _db=using, _hints=hints or {}, _known_related_objects={})
+    return held
+
+
+@functools.cache
+def _whole(queryset_class: type[QuerySet[Any]], model: type[Model]) -> tuple[type[FakeQuerySet], dict[str, Any]]:
+    held = held_queryset(queryset_class(model=model), ListSource(model, []))
+    return type(held), vars(held)
+
+
 def is_untouched(query: Any) -> bool:
     """Tell whether nothing was asked of a query yet."""
     if query.where.children or query.alias_map or query.annotations or query.extra or query._filtered_relations:

@@ -29,10 +29,13 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         source: Where the instances come from.
         outer_alias: For a query over one row of an outer query (the inner query of an ``exclude()`` over a to-many
             relation): the alias of the outer table whose instance is the only row.
+        reused: For such a query over a relation that the outer query has joined already: the aliases of its table in
+            the outer query and in this one, in which the rows must be the same.
     """
 
     source: Source | None = None
     outer_alias: str | None = None
+    reused: tuple[str, str] | None = None
 
     @classmethod
     def over(cls, query: Query, source: Source) -> HeldQuery:
@@ -73,14 +76,21 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         query._filtered_relations = self._filtered_relations
         query.add_filter(name, value)
         query.clear_ordering(force=True)
+        reused = reused_alias(query, can_reuse, names_with_path)
+        position = None if reused is None else list(query.alias_map).index(reused)
         exists: Any = Exists(query).resolve_expression(self, allow_joins=True, reuse=can_reuse)
         exists.query.outer_alias = self.get_initial_alias()
+        if position is not None:
+            exists.query.reused = (reused, list(exists.query.alias_map)[position])
         return WhereNode([self.build_lookup(["exact"], exists, True)], connector=AND), []
 
     def change_aliases(self, change_map: dict[str, str]) -> Any:
         """Follow the renaming of the outer query's tables, too."""
         if self.outer_alias is not None:
             self.outer_alias = change_map.get(self.outer_alias, self.outer_alias)
+        if self.reused is not None:
+            outer, inner = self.reused
+            self.reused = (change_map.get(outer, outer), change_map.get(inner, inner))
         return super().change_aliases(change_map)
 
     def get_aggregation(self, using: str, aggregate_exprs: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +110,17 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
     def keyed(self) -> Query:
         """Return a query of the database for the rows that this one finds in memory, by their keys."""
         return keyed_query(self)
+
+
+def reused_alias(query: Any, can_reuse: Any, names_with_path: Any) -> str | None:
+    """Return the table of an inner query which the outer query has joined already, so that its row is meant.
+
+    This asks Django's own way of cutting the joins that the inner query shares with the outer one.
+    """
+    trimmed = query.clone()
+    trimmed.trim_start(names_with_path)
+    alias: str = trimmed.select[0].alias
+    return alias if can_reuse and alias in can_reuse else None
 
 
 registry.expressions.register((HeldQuery,), compile_scalar_query)

@@ -26,7 +26,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "base_table", "build_lookup", "chain", "change_aliases", "check_alias", "clear_limits", "clear_ordering",
         "clear_select_clause", "clone", "get_aggregation", "get_compiler", "get_count", "get_external_cols",
         "get_initial_alias", "get_select_mask", "has_select_fields", "is_sliced", "reset_refcounts", "resolve_ref",
-        "set_annotation_mask", "set_limits", "set_values", "split_exclude", "trim_joins",
+        "set_annotation_mask", "set_limits", "set_values", "split_exclude", "trim_joins", "trim_start",
     ),
     "django.db.models.sql.subqueries.UpdateQuery": ("add_update_values",),
     "django.db.models.sql.compiler.SQLCompiler": (

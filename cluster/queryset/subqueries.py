@@ -17,7 +17,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import AND, WhereNode
 
 from cluster.errors import NotInMemoryError
-from cluster.queryset.columns import UnsavedKey
+from cluster.queryset.columns import UnsavedKey, column_reader
 from cluster.queryset.registry import Evaluator, compiles
 from cluster.queryset.rows import Row
 
@@ -84,19 +84,34 @@ def _exists_behind_row(query: Any, compiler: Compiler) -> Evaluator:
         if id(row) not in asked:
             rows = [other for other in (row, *compiler.stage) if id(other) not in asked]
             asked.update((id(other), other) for other in rows)
-            found.update(rows_with_matches(rows, query.outer_alias, prepared))
+            found.update(rows_with_matches(rows, query, prepared))
         return id(row) in found
 
     return evaluate_exists
 
 
-def rows_with_matches(rows: Sequence[Row], alias: str, prepared: Any) -> set[int]:
-    """Return the identities of the rows for which a subquery that starts at their instance has a row."""
-    base = prepared.plan.base_alias
+def rows_with_matches(rows: Sequence[Row], query: Any, prepared: Any) -> set[int]:
+    """Return the identities of the rows for which a subquery that starts at their instance has a row.
+
+    Where the outer query has joined the relation already, the subquery is about the joined row alone.
+    """
+    base, alias = prepared.plan.base_alias, query.outer_alias
     starts = [
         Row({**row.tables, base: row.tables[alias], _START: row}) for row in rows if row.tables[alias] is not None
     ]
-    return {id(row.tables[_START]) for row in prepared.filtered(starts)}
+    found = prepared.filtered(starts)
+    if query.reused is not None:
+        outer, inner = query.reused
+        found = [row for row in found if _is_same(row.tables[inner], row.tables[_START].tables[outer])]
+    return {id(row.tables[_START]) for row in found}
+
+
+def _is_same(inner: Any, outer: Any) -> bool:
+    if inner is None or outer is None or inner.pk is not None or not inner._meta.auto_created:
+        return inner is not None and bool(inner == outer)
+    # Rows of a link's table are made anew by each join from what is held: their keys tell them apart.
+    keys = [column_reader(field) for field in inner._meta.concrete_fields if field.is_relation]
+    return all(key(inner) == key(outer) for key in keys)
 
 
 def compile_query_list(query: Query, compiler: Compiler) -> Evaluator:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
@@ -89,13 +88,18 @@ def refuse_to_drop(instance: Model, operation: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class RelationSource:
-    """The rows of a held relation as a queryset sees them; changes go to the held list (`cluster.queryset.Source`)."""
+    """The rows of a held relation as a queryset sees them; changes go to the held list (`cluster.queryset.Source`).
 
-    parent: Model
-    relation: Relation
-    held: HeldList
+    Not a frozen dataclass, which takes longer to make: every use of a relation makes one.
+    """
+
+    __slots__ = ("held", "parent", "relation")
+
+    def __init__(self, parent: Model, relation: Relation, held: HeldList) -> None:
+        self.parent = parent
+        self.relation = relation
+        self.held = held
 
     def instances(self) -> Sequence[Model]:
         """Return the held objects in the order in which they came."""

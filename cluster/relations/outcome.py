@@ -40,7 +40,7 @@ class KeptInstance:
         attributes.clear()
         attributes.update(self.attributes)
         self._restore_row()
-        self.instance._state.fields_cache = self.cached  # type: ignore[assignment]
+        self.instance._state.fields_cache = self.cached
 
     def seal(self) -> None:
         """Keep only what has changed since: pairs of the value before and the one after."""
