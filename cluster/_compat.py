@@ -38,3 +38,22 @@ def save_options(instance: Model, args: tuple[Any, ...], **options: Any) -> dict
         values = instance._parse_save_params(*args, method_name="save", **options)  # type: ignore[attr-defined]
         return dict(zip(options, values, strict=True))
     raise TypeError(f"{type(instance).__name__}.save() takes 1 positional argument but {len(args) + 1} were given")
+
+
+# Remove when Django >= 6.1 is the floor: its deserialized objects call ``set_base(raw=True)``, and not ``set()``.
+DESERIALIZER_CALLS_SET = django.VERSION < (6, 1)
+
+
+def set_links_raw(manager: Any, objects: Any) -> None:
+    """Write the content of a many-to-many as Django's deserialized objects do.
+
+    Remove when Django >= 6.1 is the floor: it has ``set_base()``, which tells the signals that the change is raw.
+    """
+    if DESERIALIZER_CALLS_SET:
+        manager.set(objects)
+    else:
+        manager.set_base(objects, raw=True)
+
+
+# What m2m_changed tells besides. Remove when Django >= 6.1 is the floor.
+M2M_CHANGED_OPTIONS: dict[str, Any] = {"raw": False} if django.VERSION >= (6, 1) else {}

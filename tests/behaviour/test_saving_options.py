@@ -303,6 +303,9 @@ def test_m2m_changed_says_what_django_says() -> None:
         ("post_add", {new.pk}),
     ]
     assert all(call["instance"] is band and call["model"] is Genre and not call["reverse"] for call in heard.calls)
+    with Heard(m2m_changed) as django:
+        band.genres.live_manager.remove(new)
+    assert all(call.keys() == django.calls[0].keys() for call in heard.calls)
 
 
 # Classes that save themselves

@@ -244,3 +244,18 @@ def test_children_with_composite_keys_and_with_links_are_validated() -> None:
 
     assert problems(tour) == {"stops[1].__all__": ["Stop with this Tour and Number already exists."]}
     assert problems(band) == {}
+
+
+def test_a_key_that_is_excluded_is_not_compared_with_other_rows() -> None:
+    Country.objects.create(code="de", name="Germany")
+
+    assert problems(Country(code="de", name="again"), exclude=["code"]) == {}
+
+
+def test_dates_that_are_missing_or_of_other_days_are_no_conflict() -> None:
+    stored_shelf(visits=[Visit(name="same", slug="s", theme="t", day=date(2024, 1, 1))])
+    missing = Shelf(name="t", visits=[Visit(name="same", slug="s", theme="t", day=None)])
+    other = Shelf(name="t", visits=[Visit(name="same", slug="s", theme="t", day=date(2025, 2, 2))])
+
+    assert problems(missing) == {"visits[0].day": ["This field cannot be null."]}
+    assert problems(other) == {}

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from cluster.fields import ParentalKey
+from cluster.fields import ParentalKey, ParentalManyToManyField
 from cluster.models import ClusterableModel
 
 
+class Absolute(models.Func):
+    """A function that memory does not know."""
+
+    function = "ABS"
+
+
+class OddSizes(models.CheckConstraint):
+    """A constraint of a class that is not Django's, which only its own ``validate()`` knows."""
+
+    def __init__(self, *, name: str, **options: Any) -> None:
+        super().__init__(name=name, condition=Q(size__gte=0))
+
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS) -> None:
+        if instance.size % 2 == 0:
+            raise ValidationError("Sizes are odd.")
+
+
 class Shelf(ClusterableModel):
+    """Points at one of its own children."""
+
     name = models.CharField(max_length=80)
+    favourite = models.ForeignKey("Box", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     def __str__(self) -> str:
         return self.name
@@ -121,3 +143,41 @@ class Visit(models.Model):
     def validate_constraints(self, exclude: Any = None) -> None:
         if self.name == "rude":
             raise ValidationError("Mind your language.")
+
+
+class Sticker(models.Model):
+    """Points at anything."""
+
+    shelf = ParentalKey(Shelf, related_name="stickers")
+    on_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    on_id = models.BigIntegerField(null=True, blank=True)
+    on = GenericForeignKey("on_type", "on_id")
+    size = models.PositiveSmallIntegerField(unique=True)
+    hue = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            OddSizes(name="sticker_odd_size"),
+            models.CheckConstraint(condition=Q(size=Absolute("size")), name="sticker_not_negative"),
+        ]
+
+
+class Guest(models.Model):
+    code = models.CharField(max_length=20, unique=True)
+
+
+class Club(ClusterableModel):
+    """Links by another field than the key, through a model that saves itself."""
+
+    name = models.CharField(max_length=80)
+    guests = ParentalManyToManyField(Guest, through="Pass", blank=True, related_name="clubs")
+
+
+class Pass(models.Model):
+    club = models.ForeignKey(Club, on_delete=models.CASCADE)
+    guest = models.ForeignKey(Guest, to_field="code", on_delete=models.CASCADE)
+    text = models.CharField(max_length=80)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.text = f"{self.guest_id} may enter"
+        super().save(*args, **kwargs)
