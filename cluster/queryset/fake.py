@@ -164,7 +164,9 @@ class FakeQuerySet(HeldWrites, HeldMerges):  # type: ignore[override]
         plain = self._plain
         if plain is None or self._result_cache is not None:
             return super().count()
-        return len(plain.selected(self._source, self.get_using)[plain.low : plain.high])
+        if plain.filters or plain.is_sliced:
+            return len(plain.selected(self._source, self.get_using)[plain.low : plain.high])
+        return len(self._source.instances())
 
     def exists(self) -> bool:
         """Tell whether there is any instance; plain filters stop at the first match."""

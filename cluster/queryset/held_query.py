@@ -12,6 +12,7 @@ from django.db.models.expressions import Exists, F, OuterRef
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND, WhereNode
 
+from cluster.errors import NotInMemoryError
 from cluster.queryset import registry
 from cluster.queryset.aggregation import aggregated
 from cluster.queryset.execution import HeldCompiler
@@ -77,6 +78,12 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         query.add_filter(name, value)
         query.clear_ordering(force=True)
         reused = reused_alias(query, can_reuse, names_with_path)
+        if reused is not None and not is_same_join(self.alias_map, query.alias_map, reused):
+            # Django tells the joined table by its alias, which here is that of another table, and compares their keys.
+            raise NotInMemoryError(
+                f"Cannot exclude by {name!r} in memory together with the other conditions: Django mistakes one of the "
+                "joined tables for another. Exclude by it in a call of its own."
+            )
         position = None if reused is None else list(query.alias_map).index(reused)
         exists: Any = Exists(query).resolve_expression(self, allow_joins=True, reuse=can_reuse)
         exists.query.outer_alias = self.get_initial_alias()
@@ -110,6 +117,13 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
     def keyed(self) -> Query:
         """Return a query of the database for the rows that this one finds in memory, by their keys."""
         return keyed_query(self)
+
+
+def is_same_join(tables: Any, others: Any, alias: str | None) -> bool:
+    """Tell whether an alias stands for the same way of joins in two queries that start at the same table."""
+    if alias is None:
+        return True
+    return bool(tables[alias] == others[alias]) and is_same_join(tables, others, tables[alias].parent_alias)
 
 
 def reused_alias(query: Any, can_reuse: Any, names_with_path: Any) -> str | None:

@@ -102,6 +102,14 @@ class HeldList(Sequence[Model]):
         index.forget(slot, held)
         return held
 
+    def is_in_key_order(self) -> bool:
+        """Whether the order is that of the primary keys, objects without one last, as their rows will be.
+
+        Known without a look at the objects that had a key when they came.
+        """
+        index = self._indexed()
+        return index.is_ascending and all(instance.pk is None for instance in index.keyless.values())
+
     def copy(self) -> Self:
         """Return an independent list of the same objects."""
         return type(self)(self)
@@ -128,9 +136,12 @@ class HeldList(Sequence[Model]):
 class SlotIndex:
     """Slots by identity and by key, the key being the one an object had when it was last looked at."""
 
-    __slots__ = ("by_identity", "by_key", "keyless", "keys")
+    __slots__ = ("_last", "by_identity", "by_key", "is_ascending", "keyless", "keys")
 
     def __init__(self) -> None:
+        # Whether each key was greater than the one before, with the objects that had none at the end.
+        self.is_ascending = True
+        self._last: Any = None
         self.by_identity: dict[int, int] = {}
         self.by_key: dict[Key, int] = {}
         self.keys: dict[int, Key] = {}
@@ -141,9 +152,18 @@ class SlotIndex:
         self.by_identity[id(instance)] = slot
         if key is None:
             self.keyless[slot] = instance
-        else:
-            self.by_key[key] = slot
-            self.keys[slot] = key
+            return
+        if self.is_ascending and slot not in self.keys:
+            self._compare(key[1])
+        self.by_key[key] = slot
+        self.keys[slot] = key
+
+    def _compare(self, pk: Any) -> None:
+        try:
+            self.is_ascending = not self.keyless and (self._last is None or bool(self._last < pk))
+        except TypeError:
+            self.is_ascending = False
+        self._last = pk
 
     def forget(self, slot: int, instance: Model) -> None:
         """Drop an object from the index, whatever became of its key."""

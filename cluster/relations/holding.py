@@ -105,6 +105,10 @@ class RelationSource:
         """Return the held objects in the order in which they came."""
         return self.held
 
+    def in_key_order(self) -> bool:
+        """Return whether the held objects are in the order of their keys, so that the first one is the first."""
+        return self.held.is_in_key_order()
+
     def by_key(self, key: Any) -> Model | None:
         """Return the held object with this primary key."""
         concrete: Any = self.relation.related_model._meta.concrete_model

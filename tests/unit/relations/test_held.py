@@ -154,3 +154,30 @@ def test_the_band_of_a_held_member_survives_a_pickled_cycle():
     assert [member.name for member in members] == ["b", "c"]
     assert all(member.band is restored for member in members)
     assert members.by_key((Member, 4)) is members[1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([], True),
+        ([1, 2, 5], True),
+        ([1, 2, None, None], True),
+        ([2, 1], False),
+        ([1, None, 2], False),
+        ([1, "x"], False),
+    ],
+)
+def test_it_knows_whether_it_is_in_the_order_of_its_keys(keys: list[object], expected: bool):
+    held = HeldList([Member(pk=key) for key in keys])
+
+    assert held.is_in_key_order() is expected
+
+
+def test_a_key_given_meanwhile_may_change_the_order():
+    first, second = Member(), Member()
+    held = HeldList([first, second])
+    assert held.is_in_key_order()
+
+    second.pk = 1
+
+    assert not held.is_in_key_order()

@@ -1,0 +1,152 @@
+"""Changes as HTML, in the words of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import ForeignKey, Model
+from django.template.loader import render_to_string
+from django.utils.formats import localize
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from cluster.comparing.changes import Change, FieldChanged, Linked, RowMoved, Step, Unlinked
+from cluster.comparing.shape import NO_VALUE, shape_of
+
+Targets = dict[type[Model], dict[Any, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """One change as the template shows it.
+
+    Attributes:
+        kind: ``changed``, ``added``, ``removed``, ``moved``, ``linked`` or ``unlinked``.
+        path: The path, for an anchor or a title.
+        where: The readable names of the rows from the root down; empty for the root itself.
+        label: The readable name of the field, or of the model for a row.
+        before: What was, or ``None``.
+        after: What is, or ``None``.
+        change: The change itself.
+    """
+
+    kind: str
+    path: str
+    where: tuple[str, ...]
+    label: str
+    before: str | None
+    after: str | None
+    change: Change
+
+
+def render_changes(
+    model: type[Model], changes: Sequence[Change], *, template_name: str, using: str | None = None
+) -> str:
+    """Render changes with a template, whose context has ``model`` and ``changes`` (of ``ShownChange``)."""
+    targets = _read_targets(changes, using)
+    shown = [_shown(model, change, targets) for change in changes]
+    return render_to_string(template_name, {"model": model._meta, "changes": shown})
+
+
+def _shown(root: type[Model], change: Change, targets: Targets) -> ShownChange:
+    names = _names_of(root, change.steps)
+    before: str | None = None
+    after: str | None = None
+    label = str(capfirst(change.model._meta.verbose_name))
+    match change:
+        case FieldChanged():
+            field = _field_of(change.model, change.field)
+            label = _label_of(change.field, field)
+            before, after = (_value_text(field, value, targets) for value in (change.before, change.after))
+        case Linked() | Unlinked():
+            field = _field_of(change.model, change.field)
+            label = _label_of(change.field, field)
+            text = _target_text(field, change.target, targets)
+            before, after = (None, text) if isinstance(change, Linked) else (text, None)
+        case RowMoved():
+            before, after = str(change.before + 1), str(change.after + 1)
+    return ShownChange(change.kind, change.path, names, label, before, after, change)
+
+
+def _names_of(model: type[Model], steps: Iterable[Step]) -> tuple[str, ...]:
+    names = []
+    for step in steps:
+        model = shape_of(model).child(step.relation).model
+        name = str(capfirst(model._meta.verbose_name))
+        names.append(f"{name} {step.label or step.index + 1}")
+    return tuple(names)
+
+
+def _field_of(model: type[Model], name: str) -> Any:
+    try:
+        return model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+
+
+def _label_of(name: str, field: Any) -> str:
+    return str(capfirst(field.verbose_name if field is not None else name.replace("_", " ")))
+
+
+def _value_text(field: Any, value: Any, targets: Targets) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(field, ForeignKey):
+        return _target_text(field, value, targets)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    chosen = dict(field.flatchoices).get(value) if field is not None and field.choices else None
+    return str(chosen if chosen is not None else localize(_python_value(field, value)))
+
+
+def _python_value(field: Any, value: Any) -> Any:
+    try:
+        return value if field is None else field.to_python(value)
+    except NO_VALUE:
+        return value
+
+
+def _target_text(field: Any, key: Any, targets: Targets) -> str:
+    model = field.related_model
+    return targets.get(model, {}).get(shape_of(model).comparable_key(key), str(key))
+
+
+def _read_targets(changes: Iterable[Change], using: str | None) -> Targets:
+    """Return the names of the objects that keys in the changes point at, with one query per model."""
+    wanted: dict[type[Model], set[Any]] = {}
+    for change in changes:
+        for field, key in _keys_in(change):
+            if _points_at_primary_key(field) and _is_key(field.related_model, key):
+                wanted.setdefault(field.related_model, set()).add(shape_of(field.related_model).comparable_key(key))
+    found: Targets = {}
+    for model, keys in wanted.items():
+        manager = model._base_manager if using is None else model._base_manager.using(using)
+        found[model] = {row.pk: str(row) for row in manager.filter(pk__in=keys)}
+    return found
+
+
+def _is_key(model: type[Model], key: Any) -> bool:
+    """Whether a value can be a key of a model; data from elsewhere may hold anything."""
+    try:
+        model._meta.pk.to_python(key)
+    except NO_VALUE:
+        return False
+    return True
+
+
+def _points_at_primary_key(field: Any) -> bool:
+    return not isinstance(field, ForeignKey) or field.target_field.primary_key
+
+
+def _keys_in(change: Change) -> list[tuple[Any, Any]]:
+    match change:
+        case Linked() | Unlinked():
+            return [(_field_of(change.model, change.field), change.target)]
+        case FieldChanged():
+            field = _field_of(change.model, change.field)
+            if isinstance(field, ForeignKey):
+                return [(field, key) for key in (change.before, change.after) if key is not None]
+    return []

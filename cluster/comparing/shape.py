@@ -1,0 +1,190 @@
+"""What the model says of the rows of a snapshot: which of their keys are fields, children and links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import CharField, Model, UniqueConstraint
+
+from cluster.relations import Relations, relations_of
+
+Row = Mapping[str, Any]
+
+# What `Field.to_python` raises of a value that is none of the field's.
+NO_VALUE = (ValidationError, ValueError, TypeError, ArithmeticError)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How rows with one set of keys are read.
+
+    Attributes:
+        own: The names of the row's own values.
+        values: Returns those values, in the order of ``own``.
+        children: The names that hold lists of rows.
+        links: The names that hold lists of keys.
+    """
+
+    own: tuple[str, ...]
+    values: Callable[[Row], Any]
+    children: tuple[str, ...]
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What is known of the rows of one model.
+
+    Attributes:
+        model: The model.
+        relations: Its relations, by which a shape is known to be out of date.
+        fields: The concrete fields by name, and the primary key as ``pk``.
+        links: The names of its parental many-to-many fields; a plain one is no part of the cluster.
+        label_name: The field by whose value people know a row, or ``None``.
+        sibling_keys: By the name of a parental key, the sets of fields that are unique among siblings.
+        layouts: The layouts met so far, by the keys of the row.
+    """
+
+    model: type[Model]
+    relations: Relations
+    fields: Mapping[str, Any]
+    links: frozenset[str]
+    label_name: str | None
+    sibling_keys: dict[str | None, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict)
+
+    def layout_of(self, row: Row) -> Layout:
+        """Return how a row is read."""
+        names = tuple(row)
+        layout = self.layouts.get(names)
+        if layout is None:
+            layout = self.layouts[names] = self._make_layout(names)
+        return layout
+
+    def _make_layout(self, names: tuple[str, ...]) -> Layout:
+        children = tuple(name for name in names if name in self.relations and self.relations[name].is_child)
+        links = tuple(name for name in names if name in self.links)
+        own = tuple(name for name in names if name not in children and name not in links)
+        return Layout(own, itemgetter(*own) if own else _no_values, children, links)
+
+    def child(self, name: str) -> Shape:
+        """Return the shape of the rows of a child relation."""
+        return shape_of(self.relations[name].related_model)
+
+    def target(self, name: str) -> Shape:
+        """Return the shape of what a many-to-many field links to."""
+        target: Any = self.model._meta.get_field(name).related_model
+        return shape_of(target)
+
+    def parent_name(self, name: str) -> str:
+        """Return the name of the field by which the rows of a child relation point at their parent."""
+        return str(self.relations[name].field.name)
+
+    def is_note(self, name: str) -> bool:
+        """Whether a name is none of the model's, but of who wrote the data, as the stamp of ``to_json(stamp=True)``."""
+        return name.startswith("_") and name not in self.fields
+
+    def key_of(self, row: Row) -> Any:
+        """Return the primary key of a row in a form that compares and hashes, or ``None``."""
+        return self.comparable_key(row.get("pk"))
+
+    def comparable_key(self, key: Any) -> Any:
+        """Return a key as written in Python or in JSON in the one form that compares and hashes."""
+        if type(key) is int or key is None:
+            return key
+        return hashable(comparable_key(self.fields["pk"], key))
+
+    def keys_among_siblings(self, parent_name: str | None) -> tuple[tuple[str, ...], ...]:
+        """Return the sets of fields that tell a row from its siblings, the field that points at the parent left out."""
+        keys = self.sibling_keys.get(parent_name)
+        if keys is None:
+            keys = self.sibling_keys[parent_name] = tuple(_sibling_keys(self.model, parent_name))
+        return keys
+
+
+def _no_values(row: Row) -> Any:
+    return ()
+
+
+_shapes: dict[type[Model], Shape] = {}
+
+
+def shape_of(model: type[Model]) -> Shape:
+    """Return what is known of the rows of a model; computed once per class."""
+    relations = relations_of(model)
+    shape = _shapes.get(model)
+    if shape is None or shape.relations is not relations:
+        shape = _shapes[model] = _make_shape(model, relations)
+    return shape
+
+
+def _make_shape(model: type[Model], relations: Relations) -> Shape:
+    fields = {each.name: each for each in model._meta.concrete_fields}
+    label = next((each.name for each in fields.values() if type(each) is CharField and not each.choices), None)
+    return Shape(
+        model=model,
+        relations=relations,
+        fields={**fields, "pk": model._meta.pk},
+        links=frozenset(relation.name for relation in relations.links),
+        label_name=label,
+    )
+
+
+def comparable_key(key_field: Any, key: Any) -> Any:
+    """Return a key as the field's own Python value, a composite one as a tuple; as it is where it is no such value."""
+    if isinstance(key, list | tuple):
+        parts = getattr(key_field, "fields", None) or [None] * len(key)
+        return tuple(comparable_key(part, value) for part, value in zip(parts, key, strict=False))
+    try:
+        return key if key_field is None else key_field.to_python(key)
+    except NO_VALUE:
+        return key
+
+
+def hashable(value: Any) -> Hashable:
+    """Return a value itself if it can be hashed, else its text."""
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value  # type: ignore[no-any-return]
+
+
+def same_value(value_field: Any, before: Any, after: Any) -> bool:
+    """Whether two values of a field mean the same, whether they are written in Python or in JSON."""
+    if before is after or bool(before == after):
+        return True
+    if before is None or after is None:
+        return False
+    if before != before and after != after:  # noqa: PLR0124 - not a number is the one value that differs from itself
+        return True
+    if isinstance(before, list | tuple) or value_field is None:
+        return bool(comparable_key(value_field, before) == comparable_key(value_field, after))
+    try:
+        return bool(value_field.to_python(before) == value_field.to_python(after))
+    except NO_VALUE:
+        return False
+
+
+def _sibling_keys(model: type[Model], parent_name: str | None) -> list[tuple[str, ...]]:
+    """Collect what the model names as its natural key, or declares unique without conditions."""
+    keys = [tuple(getattr(model, "natural_key_fields", ()))]
+    keys += [tuple(names) for names in _unique_sets(model)]
+    keys += [(each.name,) for each in model._meta.concrete_fields if each.unique and not each.primary_key]
+    kept = [tuple(name for name in names if name != parent_name) for names in keys]
+    return [names for names in kept if names]
+
+
+def _unique_sets(model: type[Model]) -> list[Any]:
+    bases = [model, *model._meta.all_parents]
+    together = [names for base in bases for names in base._meta.unique_together]
+    return together + [
+        each.fields
+        for base in bases
+        for each in base._meta.constraints
+        if isinstance(each, UniqueConstraint) and each.condition is None and each.fields
+    ]
