@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PEER = "django-modelcluster"
 SUBJECTS = ("cluster", "modelcluster", "floor")
-NOT_SUITES = {"__main__", "measuring", "worker", "schema"}
+NOT_SUITES = {"__main__", "collector", "measuring", "worker", "schema"}
 # A relation whose time does not depend on its length may still differ by what the cache of the processor makes of it.
 FLAT = 2.0
 
@@ -42,6 +42,7 @@ class Result:
     ratio: float
     goal: float | None
     kind: str
+    held_to: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -50,6 +51,10 @@ class Result:
     def is_within(self, tolerance: float) -> bool:
         """Say whether the goal is met, or missed by no more than a factor."""
         return self.goal is None or self.ratio <= self.goal * tolerance
+
+    def is_no_worse(self, tolerance: float) -> bool:
+        """Say whether a case is within a factor of its goal, or of what it is held to where it misses the goal."""
+        return self.is_within(tolerance) or (self.held_to is not None and self.ratio <= self.held_to)
 
 
 class Worker:
@@ -119,7 +124,7 @@ def measure(by_subject: dict[str, Worker], suite: str, case: dict[str, Any], n: 
         for subject in subjects:
             seconds[subject] = min(seconds[subject], by_subject[subject].ask(**question))
     ratio = seconds["cluster"] / seconds["modelcluster"]
-    return Result(suite, case["name"], n, seconds, statements, ratio, case["goal"], "of the peer's")
+    return Result(suite, case["name"], n, seconds, statements, ratio, case["goal"], "of the peer's", case["held_to"])
 
 
 def measure_at_sizes(
@@ -165,7 +170,10 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--django", default="~=5.2.0", help="the Django for the environment that is made")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results, too")
     parser.add_argument(
-        "--check", type=float, metavar="FACTOR", help="fail when a goal is missed by more than a factor"
+        "--check",
+        type=float,
+        metavar="FACTOR",
+        help="fail when a goal is missed by more than a factor, and by more than the case is held to",
     )
     return parser.parse_args()
 
@@ -182,7 +190,7 @@ def main() -> int:
     print(f"{len(results) - len(missed)} of {len(results)} goals hold")
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(result) for result in results], indent=2), encoding="utf-8")
-    return 1 if arguments.check and not all(result.is_within(arguments.check) for result in results) else 0
+    return 1 if arguments.check and not all(result.is_no_worse(arguments.check) for result in results) else 0
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class Case:
         goal: The highest ratio to the peer that is good enough, at the full number of children.
         sizes: Numbers of children, instead of the one asked for; a small relation must be no slower than the peer's.
         flat: Whether time must not depend on the number of children: the ratio to the smallest size is compared.
+        held_to: The ratio that ``--check`` holds a case to which misses its goal, so that it gets no worse.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     goal: float | None = None
     sizes: tuple[int, ...] = ()
     flat: bool = False
+    held_to: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,14 @@ def answer(question: dict[str, Any], subject: str) -> Any:
     cases = importlib.import_module(f"tests.benchmarks.{question['suite']}").CASES
     if "case" not in question:
         return [
-            {"name": case.name, "goal": case.goal, "sizes": case.sizes, "flat": case.flat, "floor": bool(case.floor)}
+            {
+                "name": case.name,
+                "goal": case.goal,
+                "sizes": case.sizes,
+                "flat": case.flat,
+                "held_to": case.held_to,
+                "floor": bool(case.floor),
+            }
             for case in cases
         ]
     case = next(case for case in cases if case.name == question["case"])
