@@ -138,7 +138,8 @@ class HeldRelatedManager(AltersData, ManagerBase):
             held = self.get_object_list()
         source = RelationSource(self.instance, self.relation, held)
         if self.starts_from_all:
-            return whole_queryset(self._queryset_class, self.model, source, using=self._db, hints=self._hints)
+            own: Any = self
+            return whole_queryset(own._queryset_class, self.model, source, using=self._db, hints=own._hints)
         return held_queryset(super().get_queryset(), source)
 
     def commit(self) -> None:

@@ -50,6 +50,14 @@ def main() -> None:
             band.save()
         with step("Count the rows"):
             report(band)
+        with step("Edit a draft and store it as a revision, as JSON"):
+            revision = draft_revision(band)
+        with step("Compare the revision with the database"):
+            compare(band, revision)
+        with step("Publish the revision"):
+            type(band).from_json(revision).save()
+        with step("Copy the band with everything in it"):
+            copy_band(band)
 
 
 def set_up_django(database: Path) -> None:
@@ -154,6 +162,33 @@ def edit(band: Any) -> None:
     let_it_be, abbey_road = albums["Let It Be"], albums["Abbey Road"]
     let_it_be.position, abbey_road.position = abbey_road.position, let_it_be.position
     band.albums.remove(albums["Yellow Submarine"])
+
+
+def draft_revision(band: Any) -> str:
+    """Change a draft without saving it, and keep it as JSON, as a content system keeps a draft."""
+    draft = type(band).objects.get(pk=band.pk)
+    help_album = draft.albums.get_object_list()[4]
+    help_album.title = "Help! (remastered)"
+    draft.members.remove(draft.members.get(name="Ringo Starr"))
+    revision: str = draft.to_json()
+    print(f"{len(revision):,} characters")
+    return revision
+
+
+def compare(band: Any, revision: str) -> None:
+    from cluster.comparing import diff_from_database
+
+    print(diff_from_database(type(band).from_json(revision)))
+
+
+def copy_band(band: Any) -> None:
+    """Make new rows of everything that belongs to the band."""
+    source = type(band).objects.get(pk=band.pk)
+    copied, _copies = source.copy_cluster()
+    copied.name = f"{source.name} (copy)"
+    copied.save()
+    songs = sum(album.songs.count() for album in copied.albums.prefetch_related("songs"))
+    print(f"{copied}: {copied.members.count()} members, {copied.albums.count()} albums, {songs} songs")
 
 
 def report(band: Any) -> None:

@@ -130,6 +130,9 @@ FILTERS: dict[str, Ask] = {
     "no children": lambda q: q.filter(songs=None),
     "deep": lambda q: q.filter(songs__credits__person__name="Bob").distinct(),
     "deep excluded": lambda q: q.exclude(songs__credits__person__name="Bob"),
+    "to-many excluded of the same row": lambda q: q.filter(Q(songs__track__gt=2) & ~Q(songs__title="s1")),
+    "to-many excluded of a NULL row": lambda q: q.filter(Q(songs__single=False) & ~Q(songs__credits__role="x")),
+    "links excluded of the same row": lambda q: q.filter(Q(genres__name__gt="a") & ~Q(genres__name="pop")),
     "links": lambda q: q.filter(genres__name="rock"),
     "links excluded": lambda q: q.exclude(genres__name="rock"),
     "links in": lambda q: q.filter(genres__in=list(Genre.objects.all())),
@@ -218,6 +221,7 @@ RESULTS: dict[str, Ask] = {
 
 SUMMARIES: dict[str, Ask] = {
     "aggregates": lambda q: q.aggregate(Count("songs"), low=Min("title"), high=Max("position")),
+    "after select_related and only": lambda q: q.select_related("label").only("title").aggregate(n=Count("pk")),
     "average": lambda q: q.aggregate(mean=Avg("position")),
     "sum of decimals": lambda q: q.filter(title__in=["One", "Four"]).aggregate(s=Sum("price")),
     "distinct count": lambda q: q.aggregate(n=Count("label", distinct=True)),

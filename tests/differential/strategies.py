@@ -43,9 +43,12 @@ VALUES: dict[str, list[Any]] = {
     "tags__weight": [1, 2],
     "badge__number": [1, 3, 5],
     "json__a": [2, 3],
+    "origin__specimens__small": [7, -7],
+    "origin__branches__name": ["Cave", "River"],
+    "tags__specimens__integer": [42, 7],
 }
-TO_MANY = ("parts", "tags")
-PLAIN = [name for name in VALUES if not name.startswith(TO_MANY)]
+TO_MANY = ("parts", "tags", "origin__specimens", "origin__branches")
+PLAIN = [name for name in VALUES if not name.startswith((*TO_MANY, "json"))]
 OWN = ["integer", "small", "char", "boolean", "decimal", "date", "float"]
 NUMBERS = ["integer", "small", "float", "decimal"]
 
@@ -107,7 +110,7 @@ def orders(draw: st.DrawFn) -> Step:
 EXPRESSIONS: dict[str, Any] = {
     "length": Length("char"),
     "lowered": Lower("char"),
-    "twice": F("small") * Value(2) - F("positive"),
+    "twice": F("small") * Value(2) - F("origin__rating"),
     "rated": Coalesce("origin__rating", 0),
     "sized": Case(
         When(integer__gt=10, then=Value("large")), When(boolean=False, then=Value("odd")), default=Value("small")

@@ -68,9 +68,9 @@ def test_nested_lookups_go_on_below_held_and_live_instances():
     with logged_statements() as log:
         prefetch_related_objects([held, live], "albums__songs__credits")
         live_songs = [song for album in live.albums.all() for song in album.songs.all()]
-        credits = [list(song.credits.all()) for song in (*songs, *live_songs)]
+        found = [list(song.credits.all()) for song in (*songs, *live_songs)]
 
-    assert credits == [[], [], [], [], [], []]
+    assert found == [[], [], [], [], [], []]
     assert len(log.statements) == 3
 
 
