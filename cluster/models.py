@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, Unpack, overload
 
 from asgiref.sync import sync_to_async
 from django.core import checks
@@ -13,12 +13,26 @@ from django.db.models.base import ModelBase
 
 from cluster._compat import save_options
 from cluster.checks import check_clusterable_model
-from cluster.relations import Clusterable, relations_of, state_of
+from cluster.copying import CopyMap, CopyOptions, copy_all_child_relations, copy_child_relation, copy_cluster
+from cluster.relations import relations_of, state_of
 from cluster.relations.copying import copy_in_memory
 from cluster.relations.holding import refuse_to_drop
 from cluster.saving import SavePlan, clean_cluster, plan_save, save_cluster
+from cluster.serialization import (
+    Serializable,
+    get_field_value,
+    get_serializable_data_for_fields,
+    model_from_serializable_data,
+)
 
-__all__ = ["ClusterableModel", "get_all_child_m2m_relations", "get_all_child_relations"]
+__all__ = [
+    "ClusterableModel",
+    "get_all_child_m2m_relations",
+    "get_all_child_relations",
+    "get_field_value",
+    "get_serializable_data_for_fields",
+    "model_from_serializable_data",
+]
 
 
 def get_all_child_relations(model: type[Model]) -> list[ForeignObjectRel]:
@@ -31,7 +45,7 @@ def get_all_child_m2m_relations(model: type[Model]) -> list[Any]:
     return [relation.field for relation in relations_of(model).links]
 
 
-class ClusterableModel(Clusterable):
+class ClusterableModel(Serializable):
     """A model whose child relations and parental many-to-manys can be held in memory and are saved with it.
 
     The constructor takes relation names as keywords besides field names: ``Band(name="Blur", members=[Member(...)])``.
@@ -68,6 +82,7 @@ class ClusterableModel(Clusterable):
 
         One statement for the instance's own row as in Django; for the rest, per model and level of the cluster at most
         one DELETE, one INSERT and as few UPDATEs as the backend allows. Relations that are not held are not looked at.
+        After any error the database and the instances are as they were.
 
         Args:
             *args: The options by position, where Django (5.2) still takes them so.
@@ -80,8 +95,6 @@ class ClusterableModel(Clusterable):
             StaleClusterError: A row that was to be updated is gone.
             ForeignChildError: A new child names the row of another parent.
             ClusterCycleError: An instance is held below itself.
-
-            After any error the database and the instances are as they were.
         """
         options = save_options(
             self, args, force_insert=force_insert, force_update=force_update, using=using, update_fields=update_fields
@@ -150,6 +163,50 @@ class ClusterableModel(Clusterable):
         prefetched = self.__dict__.get("_prefetched_objects_cache", {})
         for name in names:
             prefetched.pop(name, None)
+
+    # Copies
+
+    @overload
+    def copy_cluster(
+        self, exclude_fields: Iterable[str] | None = ..., *, times: None = ..., **options: Unpack[CopyOptions]
+    ) -> tuple[Self, CopyMap]: ...
+    @overload
+    def copy_cluster(
+        self, exclude_fields: Iterable[str] | None = ..., *, times: int, **options: Unpack[CopyOptions]
+    ) -> list[tuple[Self, CopyMap]]: ...
+    def copy_cluster(
+        self, exclude_fields: Iterable[str] | None = None, *, times: int | None = None, **options: Unpack[CopyOptions]
+    ) -> Any:
+        """Return an unsaved copy of the whole cluster, and the map of old to new; see ``cluster.copying.copy_cluster``.
+
+        One query per relation and level that is live; the instance stays as it is.
+        """
+        return copy_cluster(self, exclude_fields, times=times, **options)
+
+    def copy_child_relation(
+        self,
+        child_relation: Any,
+        target: Model,
+        commit: bool = False,  # noqa: FBT001, FBT002 - the signature of django-modelcluster
+        append: bool = False,  # noqa: FBT001, FBT002
+        **options: Unpack[CopyOptions],
+    ) -> CopyMap:
+        """Copy the children of one relation to ``target``; see ``cluster.copying.copy_child_relation``."""
+        return copy_child_relation(self, child_relation, target, commit=commit, append=append, **options)
+
+    def copy_all_child_relations(
+        self,
+        target: Model,
+        exclude: Iterable[str] | None = None,
+        commit: bool = False,  # noqa: FBT001, FBT002 - the signature of django-modelcluster
+        append: bool = False,  # noqa: FBT001, FBT002
+        **options: Unpack[CopyOptions],
+    ) -> CopyMap:
+        """Copy the children of all relations to ``target``; see ``cluster.copying.copy_all_child_relations``."""
+        return copy_all_child_relations(self, target, exclude=exclude, commit=commit, append=append, **options)
+
+    copy_child_relation.alters_data = True  # type: ignore[attr-defined]
+    copy_all_child_relations.alters_data = True  # type: ignore[attr-defined]
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:

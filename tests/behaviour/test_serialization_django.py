@@ -107,7 +107,7 @@ def test_what_is_dumped_is_loaded_again(tmp_path):
         table: rows for table, rows in before.items() if table not in links
     }
     # Links have keys of their own, which dumps do not tell.
-    assert all([row[1:] for row in after[table]] == [row[1:] for row in before[table]] for table in links)
+    assert all({row[1:] for row in after[table]} == {row[1:] for row in before[table]} for table in links)
 
 
 @pytest.mark.django_db(databases=["default", "other"])

@@ -6,6 +6,7 @@ import json
 import math
 
 import pytest
+from django.core.exceptions import FieldError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import F
@@ -394,7 +395,7 @@ def test_fields_that_are_not_serialized_are_left_out():
     ("options", "names"),
     [
         ({"exclude": ["facts", "albums"]}, {"members", "genres"}),
-        ({"relations": ["albums", "albums.songs"]}, {"albums", "albums.songs"}),
+        ({"relations": ["albums.songs"]}, {"albums", "albums.songs"}),
         ({"relations": []}, set()),
         ({"exclude": ["albums.songs"], "relations": ["albums", "albums.songs"]}, {"albums"}),
     ],
@@ -409,6 +410,22 @@ def test_relations_are_chosen_by_dotted_paths(options, names):
     assert ("genres" in names) == ("genres" in data)
     assert all(("albums.songs" in names) == ("songs" in album) for album in albums)
     assert ("facts" in data) == ("facts" not in options.get("exclude", ()))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"exclude": ["albmus"]}, "Cannot choose 'albmus' for a snapshot: Band has no 'albmus'."),
+        ({"relations": ["albums.sogns"]}, "Cannot choose 'albums.sogns' for a snapshot: Album has no 'sogns'."),
+        ({"exclude": ["name.songs"]}, "Cannot choose 'name.songs' for a snapshot: Band has no 'name'."),
+    ],
+    ids=["root", "below", "not a relation"],
+)
+def test_a_path_that_names_nothing_is_a_mistake(options, message):
+    with pytest.raises(FieldError) as caught:
+        build_band().serializable_data(**options)
+
+    assert str(caught.value) == message
 
 
 @pytest.mark.django_db
@@ -435,6 +452,24 @@ def test_fields_that_are_not_loaded_are_read_in_one_query_for_all(django_assert_
     assert all("facts" not in band.__dict__ for band in bands)
 
 
+@pytest.mark.django_db
+def test_a_field_that_is_not_loaded_is_read_for_the_fields_alone_too(django_assert_num_queries):
+    Genre.objects.create(name="rock")
+    genre = Genre.objects.only("pk").get()
+
+    with django_assert_num_queries(1):
+        assert get_serializable_data_for_fields(genre) == {"pk": genre.pk, "name": "rock"}
+
+
+@pytest.mark.django_db
+def test_a_field_that_is_not_loaded_of_a_row_that_is_gone_is_left_out():
+    Genre.objects.create(name="rock")
+    genre = Genre.objects.only("pk").get()
+    Genre.objects.all().delete()
+
+    assert get_serializable_data_for_fields(genre) == {"pk": genre.pk}
+
+
 # The peer's functions -------------------------------------------------------------------------------------------------
 
 
@@ -452,6 +487,15 @@ def test_a_class_can_write_its_own_data():
 
     assert [(poster["title"], poster["loud"]) for poster in data["posters"]] == [("let it be", "LET IT BE")]
     assert [strip["text"] for strip in data["posters"][0]["strips"]] == ["one", "two"]
+
+
+def test_many_are_asked_for_their_own_data_once_each():
+    posters = [Poster(title="help"), Poster(title="let it be", strips=[Strip(text="a")])]
+
+    together = serializable_data_for(posters)
+
+    assert together == [poster.serializable_data() for poster in posters]
+    assert [data["loud"] for data in together] == ["HELP", "LET IT BE"]
 
 
 @pytest.mark.django_db

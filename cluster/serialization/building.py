@@ -1,0 +1,170 @@
+"""Building instances from checked nodes: nothing of the database is read or written, nothing can fail half-way."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import router
+from django.db.models import DEFERRED, Model
+
+from cluster.errors import Problem
+from cluster.relations import HeldLinks, HeldList, Relation, ensure_state
+from cluster.serialization.nodes import ABSENT, Node
+from cluster.serialization.options import LoadOptions
+
+_asked: ContextVar[dict[int, Any] | None] = ContextVar("asked", default=None)
+"""The nodes whose class's own ``from_serializable_data()`` is being asked, for its call of ``super()``."""
+
+
+def node_asked_for(data: Any) -> Any:
+    """Return the builder and the node whose data a class's own ``from_serializable_data()`` passes on."""
+    asked = _asked.get()
+    return None if asked is None else asked.get(id(data))
+
+
+@contextmanager
+def asking(node: Node, builder: Builder) -> Any:
+    """Answer ``from_serializable_data()`` of the package with a node that is read already."""
+    token = _asked.set({id(node.data): (builder, node)})
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+@dataclass(slots=True)
+class Builder:
+    """Builds the instances of one load, children before their parents.
+
+    Attributes:
+        asks_roots: Whether the roots' own ``from_serializable_data()`` is asked; not where that is what called.
+        objects: What many-to-many keys name, by concrete model and key; what is missing is made without being read.
+    """
+
+    options: LoadOptions
+    asks_roots: bool = False
+    objects: dict[Any, Model] = field(default_factory=dict)
+
+    def build_all(self, nodes: list[Node]) -> None:
+        """Build every node that was not dropped."""
+        for node in reversed(nodes):
+            if not node.is_dropped and node.twin is None:
+                node.instance = self._ask_class(node) if self._asks(node) else self.build(node)
+        self._share(nodes)
+        linked = [node for node in nodes if node.links and node.instance is not None and node.twin is None]
+        if any(any(node.links.values()) for node in linked):
+            self._remember(nodes)
+        for node in linked:
+            self._link(node, node.instance)
+
+    def _asks(self, node: Node) -> bool:
+        return node.plan.reads_itself and (self.asks_roots or node.above is not None)
+
+    def _ask_class(self, node: Node) -> Model | None:
+        """Let a class with a ``from_serializable_data()`` of its own build the instance."""
+        model: Any = node.model
+        strict_fks = self.options.strict_fks if node.above is None else True
+        with asking(node, self):
+            instance: Model | None = model.from_serializable_data(node.data, self.options.check_fks, strict_fks)
+        if instance is None:
+            message = f"{model.__name__}.from_serializable_data() gave nothing."
+            self.options.report.dropped.append(Problem(node.path, message))
+        return instance
+
+    def build(self, node: Node) -> Model:
+        """Build the instance of one node; its children are built already."""
+        instance = node.model(*self._values(node))
+        if node.key is not None:
+            instance._state.adding = False
+            instance._state.db = self._database(node)
+        for name in node.children:
+            _attach_children(node, instance, name)
+        return instance
+
+    def _share(self, nodes: list[Node]) -> None:
+        """Put instances that are in two relations into the second one too."""
+        for node in nodes:
+            if node.twin is not None and not node.is_dropped:
+                node.instance = node.twin.instance
+                if node.instance is None:
+                    message = f"It is the object of {node.twin.path}, which was dropped."
+                    self.options.report.dropped.append(Problem(node.path, message))
+        for node in nodes:
+            if node.instance is not None and node.twin is not None:
+                assert node.above is not None
+                assert node.relation is not None
+                _attach_children(node.above, node.above.instance, node.relation.name)
+
+    def _values(self, node: Node) -> list[Any]:
+        """Return the values for the constructor.
+
+        What the data does not have is left to the row, if there is one: Django reads it when it is asked for, and does
+        not write it. A new object gets its defaults.
+        """
+        values = node.values
+        if node.key is None or node.row_is_gone:
+            for position, column in node.plan.defaults:
+                if values[position] is ABSENT:
+                    values[position] = column.get_default()
+        return values
+
+    def _database(self, node: Node) -> str | None:
+        """Return the database whose row the instance is.
+
+        A child's stays open: by that the save knows that its row was only named and not read, and does not take one of
+        another parent.
+        """
+        if node.above is not None:
+            return node.database
+        return self.options.using or router.db_for_write(node.model)
+
+    # Links
+
+    def _remember(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            if node.instance is not None and node.key is not None:
+                self.objects.update(dict.fromkeys(node.identities(), node.instance))
+
+    def _link(self, node: Node, instance: Any) -> None:
+        held = ensure_state(instance).held
+        for name, keys in node.links.items():
+            model = node.plan.relations[name].related_model
+            held[name] = HeldLinks([self._target(model, key) for key in dict.fromkeys(keys)] if keys else ())
+
+    def _target(self, model: Any, key: Any) -> Model:
+        identity = (model._meta.concrete_model, key)
+        target = self.objects.get(identity)
+        if target is None:
+            target = self.objects[identity] = unread_object(model, key, self.options.using)
+        return target
+
+
+def _attach_children(node: Node, instance: Any, name: str) -> None:
+    built = [child.instance for child in node.children[name] if child.instance is not None]
+    attach(instance, node.plan.relations[name], built)
+
+
+def attach(parent: Model, relation: Relation, children: list[Model]) -> None:
+    """Hold children as the whole content of a relation, each pointing at the parent."""
+    key = relation.field
+    if children:
+        # What is not loaded is not read: the save does, by the parent.
+        value, attname, name = parent.__dict__.get(key.target_field.attname), key.attname, key.cache_name
+        for child in children:
+            child.__dict__[attname] = value
+            child._state.fields_cache[name] = parent
+    # Without a baseline, which declares the whole content.
+    ensure_state(parent).held[relation.name] = HeldList(children)
+
+
+def unread_object(model: type[Model], key: Any, using: str | None) -> Model:
+    """Return an object that is known by its key alone: every other field is read when it is asked for."""
+    attnames = {each.attname for each in model._meta.pk_fields}
+    values = [key if each.attname in attnames else DEFERRED for each in model._meta.concrete_fields]
+    instance = model(*values)
+    instance._state.adding = False
+    instance._state.db = using or router.db_for_read(model)
+    return instance
