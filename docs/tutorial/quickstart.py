@@ -58,6 +58,10 @@ def main() -> None:
             type(band).from_json(revision).save()
         with step("Copy the band with everything in it"):
             copy_band(band)
+        with step("Export the band to a file"):
+            export(band, Path(directory) / "band.jsonl")
+        with step("Import the file as another band"):
+            import_as_copy(band, Path(directory) / "band.jsonl")
 
 
 def set_up_django(database: Path) -> None:
@@ -189,6 +193,24 @@ def copy_band(band: Any) -> None:
     copied.save()
     songs = sum(album.songs.count() for album in copied.albums.prefetch_related("songs"))
     print(f"{copied}: {copied.members.count()} members, {copied.albums.count()} albums, {songs} songs")
+
+
+def export(band: Any, file: Path) -> None:
+    """Write everything that belongs to the band as JSON lines, which Django's own loaddata reads too."""
+    from cluster.collector import Collector
+
+    Collector(band).dump(file)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    print(f"{len(lines)} rows, from {json.loads(lines[0])['model']} to {json.loads(lines[-1])['model']}")
+
+
+def import_as_copy(band: Any, file: Path) -> None:
+    """Load the file with new keys: nothing of what is there is touched."""
+    from cluster.collector import load
+
+    result = load(file, "copy", replace={"music.Band.name": lambda name: f"{name} (import)"})
+    imported = type(band).objects.get(pk=result.keys[type(band)][band.pk])
+    print(f"{imported}: {imported.members.count()} members, {imported.albums.count()} albums")
 
 
 def report(band: Any) -> None:

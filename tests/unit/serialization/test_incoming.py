@@ -49,7 +49,7 @@ def value_of(model, name, data):
         ("place", "[1, 2]", Coordinates(1, 2)),
         ("place", Coordinates(1, 2), Coordinates(1, 2)),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=lambda value: "memoryview" if isinstance(value, memoryview) else repr(value)[:30],
 )
 def test_data_becomes_a_value(name, data, expected):
     value = value_of(Archive, name, data)

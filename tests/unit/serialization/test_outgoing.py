@@ -44,7 +44,7 @@ def data_of(instance, name):
         ("place", Coordinates(1, 2), "[1, 2]"),
         ("place", None, None),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=lambda value: "memoryview" if isinstance(value, memoryview) else repr(value)[:30],
 )
 def test_a_value_becomes_data(name, value, expected):
     assert data_of(Archive(**{name: value}), name) == expected

@@ -1,0 +1,56 @@
+"""Content types, read once per walk or load, without creating missing ones."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+
+from cluster.collector.edges import concrete
+
+
+class ContentTypes:
+    """The content types of one database, by number and by model; nothing is read until one is asked for."""
+
+    def __init__(self, using: str) -> None:
+        self.using = using
+        self._used: dict[tuple[Any, str], set[Any]] = {}
+
+    @cached_property
+    def _labels(self) -> dict[int, tuple[str, str]]:
+        model = apps.get_model("contenttypes", "ContentType")
+        rows = model._base_manager.using(self.using).values_list("pk", "app_label", "model")
+        return {number: (app_label, name) for number, app_label, name in rows}
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[str, str], int]:
+        return {label: number for number, label in self._labels.items()}
+
+    def of(self, model: type[Model]) -> list[int]:
+        """Return the numbers under which rows of a concrete model may be pointed at: its own and its proxies'."""
+        kin = [model, *(other for other in apps.get_models() if other._meta.proxy and concrete(other) is model)]
+        labels = [(one._meta.app_label, str(one._meta.model_name)) for one in kin]
+        return [self._numbers[label] for label in labels if label in self._numbers]
+
+    def model(self, number: int) -> type[Model] | None:
+        """Return the concrete model that a number stands for, or ``None`` where it is gone."""
+        label = self._labels.get(number)
+        if label is None:
+            return None
+        try:
+            return concrete(apps.get_model(*label))
+        except LookupError:
+            return None
+
+    def number(self, app_label: str, name: str) -> int | None:
+        """Return the number of a content type by its natural key."""
+        return self._numbers.get((app_label, name))
+
+    def used_in(self, holder: Any, type_name: str) -> set[Any]:
+        """Return the numbers that occur in a generic foreign key; one query per key and walk."""
+        if (holder, type_name) not in self._used:
+            rows = holder._base_manager.using(self.using).order_by()
+            self._used[holder, type_name] = set(rows.values_list(f"{type_name}_id", flat=True).distinct())
+        return self._used[holder, type_name]

@@ -1,0 +1,203 @@
+"""From the rows of a file to values for the database, every key replaced by what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import CompositePrimaryKey, Model
+
+from cluster.collector.content_types import ContentTypes
+from cluster.collector.edges import Edge, Edges, edges_of, has_natural_key
+from cluster.collector.ids import Ids
+from cluster.collector.keymap import PENDING, KeyMap
+from cluster.collector.naming import Names
+from cluster.collector.reading import FileRow
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A row of a file, ready to be written.
+
+    Attributes:
+        row: The row in the file.
+        values: By attname the values for the database.
+        later: By attname what a nullable key, a generic key or a declared id points at that is not loaded yet.
+        links: By name of a many-to-many the targets as they stand in the file.
+        is_blocked: Whether the row needs a row that is not loaded yet.
+    """
+
+    row: FileRow
+    values: dict[str, Any] = field(default_factory=dict)
+    later: dict[str, Any] = field(default_factory=dict)
+    links: dict[str, list[Any]] = field(default_factory=dict)
+    is_blocked: bool = False
+
+
+class Decoder:
+    """Decodes the rows of one load."""
+
+    def __init__(self, keys: KeyMap, names: Names, types: ContentTypes) -> None:
+        self.keys = keys
+        self.names = names
+        self.types = types
+        self.ids: dict[tuple[type[Model], str], tuple[type[Model], Ids]] = {}
+        self.replace: dict[tuple[type[Model], str], Any] = {}
+        self.renews_keys = False
+        self._tables: dict[type[Model], Table] = {}
+
+    def table(self, model: type[Model]) -> Table:
+        """Return how rows of a model are decoded."""
+        if model not in self._tables:
+            self._tables[model] = Table(self, model)
+        return self._tables[model]
+
+    def decode(self, row: FileRow) -> Decoded:
+        """Decode one row.
+
+        Raises:
+            SerializedDataError: A value cannot be read.
+        """
+        table = self.table(row.model)
+        decoded = Decoded(row)
+        for name, raw in row.fields.items():
+            decode = table.columns.get(name)
+            if decode is not None:
+                try:
+                    decode(decoded, raw)
+                except (ValidationError, ValueError, TypeError, LookupError) as error:
+                    problem = "; ".join(getattr(error, "messages", None) or [str(error)])
+                    raise row.problem(f"{row.model._meta.label}.{name} cannot be {raw!r}: {problem}") from error
+            elif name in table.many:
+                decoded.links[name] = raw
+        table.decode_generic(decoded)
+        return decoded
+
+
+class Table:
+    """How the rows of one model are decoded."""
+
+    def __init__(self, decoder: Decoder, model: type[Model]) -> None:
+        self.decoder = decoder
+        self.model = model
+        self.edges: Edges = edges_of(model)
+        self.many = {edge.name: edge for edge in self.edges.many}
+        self.fields = [one for one in model._meta.local_concrete_fields if not one.generated]
+        keys = {edge.field: edge for edge in self.edges.keys}
+        self.columns: dict[str, Callable[[Decoded, Any], None]] = {
+            one.name: KeyColumn(decoder, keys[one]) if one in keys else PlainColumn(decoder, model, one)
+            for one in self.fields
+        }
+        # Foreign keys whose targets may be named by natural keys.
+        targets = [(edge.name, edge.target) for edge in self.edges.keys if edge.target is not None]
+        self.named = [(name, target) for name, target in targets if has_natural_key(target)]
+
+    def decode_generic(self, decoded: Decoded) -> None:
+        """Replace the object ids of generic foreign keys."""
+        for edge in self.edges.generic:
+            number = decoded.values.get(f"{edge.field.ct_field}_id")
+            raw = decoded.values.get(edge.field.fk_field)
+            target = self.decoder.types.model(number) if number is not None and raw is not None else None
+            if target is not None:
+                old = target._meta.pk.to_python(raw)
+                new = self.decoder.keys.new(target, old)
+                if new is PENDING:
+                    decoded.later[edge.field.fk_field] = (target, old)
+                elif new != old:
+                    decoded.values[edge.field.fk_field] = as_stored(self.model, edge.field.fk_field, new)
+
+    def key_of(self, row: FileRow, values: dict[str, Any]) -> Any:
+        """Return the key under which a row with decoded values is stored if it keeps its key; follows keys in it."""
+        key: Any = self.model._meta.pk
+        if isinstance(key, CompositePrimaryKey):
+            parts: list[Any] = list(key)
+            return tuple(values[part.attname] for part in parts)
+        if key.remote_field:
+            return self.decoder.keys.new(key.remote_field.model._meta.concrete_model, row.key)
+        return row.key
+
+
+def as_stored(model: type[Model], attname: str, key: Any) -> Any:
+    """Return the key of a target in the form that a generic key's column has."""
+    field: Any = model._meta.get_field(attname)
+    return field.to_python(key)
+
+
+class PlainColumn:
+    """Decodes the values of a field that is no key."""
+
+    def __init__(self, decoder: Decoder, model: type[Model], column: Any) -> None:
+        self.decoder = decoder
+        self.column = column
+        self.attname = column.attname
+        self.replace = decoder.replace.get((model, column.name))
+        self.ids = decoder.ids.get((model, column.name))
+        self.moved = decoder.keys.values[model, column.attname] if column.unique and not column.primary_key else None
+
+    def __call__(self, decoded: Decoded, raw: Any) -> None:
+        """Set the column's value."""
+        value = self.column.to_python(raw)
+        if self.replace is not None:
+            new = self.replace(value) if callable(self.replace) else self.replace
+            if self.moved is not None:
+                self.moved[value] = new
+            value = new
+        if self.ids is not None and value is not None:
+            value = self._with_new_ids(decoded, value)
+        decoded.values[self.attname] = value
+
+    def _with_new_ids(self, decoded: Decoded, value: Any) -> Any:
+        target, ids = self.ids  # type: ignore[misc]
+
+        def new_key(old: Any) -> Any:
+            try:
+                new = self.decoder.keys.new(target, target._meta.pk.to_python(old))
+            except ValidationError:
+                return old
+            if new is PENDING:
+                decoded.later[self.attname] = (target, None)
+                return old
+            return type(old)(new) if isinstance(old, str | int) else new
+
+        return ids.replaced(value, new_key)
+
+
+class KeyColumn:
+    """Decodes the values of a foreign key."""
+
+    def __init__(self, decoder: Decoder, edge: Edge) -> None:
+        self.decoder = decoder
+        self.column = edge.field
+        self.attname = edge.field.attname
+        target: Any = edge.target
+        self.target = target
+        self.to = edge.field.target_field
+        self.is_key = self.to.primary_key
+        self.is_named = has_natural_key(target)
+        self.is_null = edge.field.null and not edge.field.primary_key
+
+    def __call__(self, decoded: Decoded, raw: Any) -> None:
+        """Set the column's value, or note what it is to be later."""
+        if raw is None:
+            decoded.values[self.attname] = None
+        elif self.is_named and isinstance(raw, list):
+            decoded.values[self.attname] = self.decoder.names.find(self.target, raw, self.to.attname)
+        else:
+            self._point(decoded, self.to.to_python(raw))
+
+    def _point(self, decoded: Decoded, old: Any) -> None:
+        if not self.is_key:
+            decoded.values[self.attname] = self.decoder.keys.values[self.target, self.to.attname].get(old, old)
+            return
+        new = self.decoder.keys.new(self.target, old)
+        if new is not PENDING:
+            decoded.values[self.attname] = new
+            if not self.decoder.keys.has(self.target, old):
+                self.decoder.names.expect(decoded.row, self.target, new)
+        elif self.is_null:
+            decoded.values[self.attname] = None
+            decoded.later[self.attname] = (self.target, old)
+        else:
+            decoded.is_blocked = True

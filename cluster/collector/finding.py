@@ -1,0 +1,141 @@
+"""Rows of the database that rows of a file stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.models import CompositePrimaryKey, Model, Q, UniqueConstraint
+
+from cluster.collector.decoding import Decoded
+from cluster.collector.keys import chunk_size_for, chunks
+from cluster.collector.literals import among
+from cluster.collector.rows import encode, plain_value
+from cluster.collector.writing import insertable
+
+Current = dict[Any, dict[str, Any]]
+
+
+class Finder:
+    """Finds rows on one database, in bulk."""
+
+    def __init__(self, using: str, chunk_size: int, lookup_fields: Mapping[type[Model], Sequence[str]]) -> None:
+        self.using = using
+        self.chunk_size = chunk_size
+        self.lookup_fields = lookup_fields
+
+    def present(self, model: type[Model], keys: Iterable[Any]) -> set[Any]:
+        """Return which keys are in the database."""
+        found: set[Any] = set()
+        for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
+            rows = model._base_manager.using(self.using).filter(among("pk", piece))
+            found.update(rows.values_list("pk", flat=True))
+        return found
+
+    def current(self, model: type[Model], keys: Iterable[Any]) -> Current:
+        """Return the rows with some keys: their values by attname."""
+        names = [field.attname for field in insertable(model)]
+        found: Current = {}
+        for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
+            rows = model._base_manager.using(self.using).filter(among("pk", piece))
+            found.update(
+                {key: dict(zip(names, values, strict=True)) for key, *values in rows.values_list("pk", *names)}
+            )
+        return found
+
+    def by_lookup(self, model: type[Model], decoded: Sequence[Decoded], names: Sequence[str]) -> dict[Any, Any]:
+        """Return by key in the file the key of the row with the same values in some fields, none of them null."""
+        attnames = [model._meta.get_field(name).attname for name in names]  # type: ignore[union-attr]
+        wanted: dict[tuple[Any, ...], Any] = {}
+        for one in decoded:
+            values = tuple(one.values.get(attname) for attname in attnames)
+            if None not in values and not one.later.keys() & set(attnames):
+                wanted[values] = one.row.key
+        found = {}
+        for piece in chunks(wanted, max(1, chunk_size_for(model, self.chunk_size, self.using) // len(names))):
+            rows = model._base_manager.using(self.using).filter(_any_of(attnames, piece))
+            for key, *values in rows.values_list("pk", *attnames):
+                if tuple(values) in wanted:
+                    found[wanted[tuple(values)]] = key
+        return found
+
+    def same_row(self, model: type[Model], decoded: Sequence[Decoded]) -> dict[Any, Any]:
+        """Return by key in the file the key of the row that a shared row stands for.
+
+        That is the one with the same lookup fields; else with the same unique values; else with the same key and the
+        same content, as a key alone may be a stranger's in another database.
+        """
+        if model in self.lookup_fields:
+            return self.by_lookup(model, decoded, self.lookup_fields[model])
+        found: dict[Any, Any] = {}
+        for names in unique_sets(model):
+            remaining = [one for one in decoded if one.row.key not in found]
+            found.update(self.by_lookup(model, remaining, names))
+        remaining = [one for one in decoded if one.row.key not in found]
+        current = self.current(model, [one.row.key for one in remaining])
+        for one in remaining:
+            if one.row.key in current and not differences(model, one, current[one.row.key]):
+                found[one.row.key] = one.row.key
+        return found
+
+
+def _any_of(attnames: Sequence[str], values: Sequence[tuple[Any, ...]]) -> Q:
+    if len(attnames) == 1:
+        return Q(**{f"{attnames[0]}__in": [one for (one,) in values]})
+    condition = Q()
+    for row in values:
+        condition |= Q(**dict(zip(attnames, row, strict=True)))
+    return condition
+
+
+def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
+    """Yield the names of fields of a model's own table that are unique, alone or together, the key apart."""
+    own = {field.name for field in model._meta.local_fields}
+    for field in model._meta.local_concrete_fields:
+        if field.unique and not field.primary_key:
+            yield (field.name,)
+    for names in model._meta.unique_together:
+        if own.issuperset(names):
+            yield tuple(names)
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None:
+            yield tuple(constraint.fields)
+
+
+def unique_attnames(model: type[Model]) -> set[str]:
+    """Return the attnames of all fields that take part in something unique, conditional or not, the key apart."""
+    names = {name for names in unique_sets(model) for name in names}
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            names.update(constraint.fields)
+            if constraint.expressions or constraint.condition is not None:
+                names.update(field.name for field in model._meta.local_concrete_fields)
+    return {model._meta.get_field(name).attname for name in names}  # type: ignore[union-attr]
+
+
+def differences(model: type[Model], decoded: Decoded, current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values in which a row of a file differs from a row of the database, as the file writes values.
+
+    A file keeps milliseconds, the database microseconds: what reads the same in a file is the same.
+    """
+    return {
+        field.attname: decoded.values[field.attname]
+        for field in insertable(model)
+        if field.attname in decoded.values
+        and field.attname not in decoded.later
+        and not field.primary_key
+        and not same_value(field, decoded.values[field.attname], current[field.attname])
+    }
+
+
+def same_value(field: Any, one: Any, other: Any) -> bool:
+    """Whether two values of a field read the same in a file."""
+    if type(one) is type(other) and one == other:
+        return True
+    plain = plain_value(field)
+    return encode(plain(one)) == encode(plain(other))
+
+
+def is_composite(model: type[Model]) -> bool:
+    """Whether a model's key has several parts."""
+    return isinstance(model._meta.pk, CompositePrimaryKey)

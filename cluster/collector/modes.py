@@ -1,0 +1,227 @@
+"""What a load does with each row: keep its key, give it a new one, or meet the row that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.db import IntegrityError
+from django.db.models import AutoField, Model
+
+from cluster.collector.decoding import Decoded, Decoder, as_stored
+from cluster.collector.finding import Finder, differences, is_composite, unique_attnames
+from cluster.collector.keymap import PENDING, KeyMap
+from cluster.collector.report import Report
+from cluster.collector.writing import Writer, falls_in_database, insertable, key_attnames, split
+from cluster.errors import Problem, SerializedDataError
+
+
+class Mode:
+    """One way of loading; the base keeps the keys of the file and refuses those that are taken.
+
+    Attributes:
+        name: Its name as an argument.
+        keeps_keys: Whether rows keep the keys of the file.
+    """
+
+    name: ClassVar[str] = "insert"
+    keeps_keys: ClassVar[bool] = True
+
+    def __init__(self, finder: Finder, writer: Writer, decoder: Decoder) -> None:
+        self.finder = finder
+        self.writer = writer
+        self.decoder = decoder
+
+    @property
+    def keys(self) -> KeyMap:
+        """The map of keys."""
+        return self.decoder.keys
+
+    @property
+    def report(self) -> Report:
+        """The report of the load."""
+        return self.writer.report
+
+    def place(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
+        """Write rows, or find those that they stand for; return those whose links are to be written."""
+        owned = [one for one in decoded if one.row.is_owned]
+        shared = [one for one in decoded if not one.row.is_owned]
+        self.place_shared(model, shared)
+        return self.place_owned(model, owned) if owned else []
+
+    def place_shared(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
+        """Use the rows that are there as they are; insert the others."""
+        if not decoded:
+            return
+        found = self._inherited(model, decoded)
+        if found is None:
+            found = self.finder.same_row(model, decoded)
+        for one in decoded:
+            if one.row.key in found:
+                self.keys.place(model, one.row.key, found[one.row.key])
+                one.later.clear()
+        self.report.count("linked", model._meta.label, len(found))
+        self.insert_new(model, [one for one in decoded if one.row.key not in found])
+
+    def _inherited(self, model: type[Model], decoded: Sequence[Decoded]) -> dict[Any, Any] | None:
+        """Return what is found of rows whose key is that of another row, which was placed before."""
+        key: Any = model._meta.pk
+        if is_composite(model) or not key.remote_field:
+            return None
+        expected = {one.row.key: self.decoder.table(model).key_of(one.row, one.values) for one in decoded}
+        present = self.finder.present(model, expected.values())
+        return {old: new for old, new in expected.items() if new in present}
+
+    def place_owned(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
+        """Write rows that belong to the roots."""
+        self.insert_new(model, decoded)
+        return list(decoded)
+
+    def insert_new(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
+        """Insert rows under the keys of the file."""
+        if not decoded:
+            return
+        keys = {one.row.key: self.decoder.table(model).key_of(one.row, one.values) for one in decoded}
+        taken = self.finder.present(model, keys.values())
+        self.refuse(
+            [
+                Problem(
+                    f"line {one.row.line}",
+                    f"{model._meta.label} {keys[one.row.key]!r} is already in the database, with other content or as"
+                    " another's row. Load as a copy, or merge.",
+                )
+                for one in decoded
+                if keys[one.row.key] in taken
+            ]
+        )
+        self.insert(model, decoded, list(keys.values()))
+
+    def refuse(self, problems: Sequence[Problem]) -> None:
+        """Raise if there are problems."""
+        if problems:
+            raise SerializedDataError(problems)
+
+    def insert(
+        self, model: type[Model], decoded: Sequence[Decoded], keys: Sequence[Any], *, is_counted: bool = True
+    ) -> None:
+        """Insert rows under given keys; ``None`` lets the database make one."""
+        rows = [self.row_for(model, one, key) for one, key in zip(decoded, keys, strict=True)]
+        try:
+            new = self.writer.insert(model, rows, is_counted=is_counted)
+        except IntegrityError as error:
+            first, last = decoded[0].row.line, decoded[-1].row.line
+            raise SerializedDataError(
+                [Problem(f"lines {first}-{last}", f"Rows of {model._meta.label} cannot be inserted: {error}")]
+            ) from error
+        for one, key in zip(decoded, new, strict=True):
+            self.keys.place(model, one.row.key, key)
+
+    def row_for(self, model: type[Model], one: Decoded, key: Any) -> dict[str, Any]:
+        """Return a whole row by attname, with defaults for what the file does not hold."""
+        row = {
+            field.attname: one.values[field.attname] if field.attname in one.values else field.get_default()
+            for field in insertable(model)
+        }
+        parts = (None,) * len(key_attnames(model)) if key is None else split(key)
+        row.update(zip(key_attnames(model), parts, strict=True))
+        return row
+
+    def prepare(self) -> None:
+        """Do what comes before the first row."""
+
+    def finish(self) -> None:
+        """Do what comes after the last row."""
+
+
+class Copy(Mode):
+    """Gives every owned row a new key; shared rows are used as they are, or inserted under a new key."""
+
+    name = "copy"
+    keeps_keys = False
+
+    def insert_new(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
+        """Insert rows under new keys."""
+        if decoded:
+            self.insert(model, decoded, [self.new_key(model, one) for one in decoded])
+
+    def new_key(self, model: type[Model], one: Decoded) -> Any:
+        """Return a new key for a row; ``None`` where the database makes it."""
+        key: Any = model._meta.pk
+        if is_composite(model) or key.remote_field:
+            return self.decoder.table(model).key_of(one.row, one.values)
+        if isinstance(key, AutoField):
+            return None
+        return key.get_default() if key.has_default() else one.row.key
+
+
+class Merge(Mode):
+    """Updates the rows that are there, by lookup fields or by key, and inserts the others."""
+
+    name = "merge"
+
+    def place_owned(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
+        """Update or insert rows that belong to the roots."""
+        found = self.find(model, decoded)
+        current = self.finder.current(model, found.values())
+        self.update([one for one in decoded if one.row.key in found], found, current)
+        self.insert_new(model, [one for one in decoded if one.row.key not in found])
+        return list(decoded)
+
+    def find(self, model: type[Model], decoded: Sequence[Decoded]) -> dict[Any, Any]:
+        """Return by key in the file the keys of the rows that are there."""
+        if model in self.finder.lookup_fields:
+            return self.finder.by_lookup(model, decoded, self.finder.lookup_fields[model])
+        keys = {one.row.key: self.decoder.table(model).key_of(one.row, one.values) for one in decoded}
+        present = self.finder.present(model, keys.values())
+        return {old: new for old, new in keys.items() if new in present}
+
+    def update(self, decoded: Sequence[Decoded], found: dict[Any, Any], current: Any) -> None:
+        """Update rows in what differs."""
+        changed = []
+        for one in decoded:
+            key = found[one.row.key]
+            self.keys.place(one.row.model, one.row.key, key)
+            self._drop_what_is_there(one, current[key])
+            if (values := differences(one.row.model, one, current[key])) or one.later:
+                changed.append((key, values))
+        if decoded:
+            self._write_changes(decoded[0].row.model, changed, current)
+
+    def _write_changes(self, model: type[Model], changed: list[tuple[Any, dict[str, Any]]], current: Any) -> None:
+        """Update rows; several that change in something unique are taken out and put back, so that they may swap."""
+        unique = unique_attnames(model)
+        again = [(key, values) for key, values in changed if not unique.isdisjoint(values)]
+        if len(again) < 2 or falls_in_database(model):  # noqa: PLR2004 - one alone cannot swap
+            self.writer.update(model, changed)
+            return
+        self.writer.update(model, [(key, values) for key, values in changed if unique.isdisjoint(values)])
+        self.writer.take_out(model, [key for key, _ in again])
+        self.writer.insert(model, [{**current[key], **values} for key, values in again], is_counted=False)
+        self.report.count("updated", model._meta.label, len(again))
+
+    def _drop_what_is_there(self, one: Decoded, current: dict[str, Any]) -> None:
+        """Leave alone keys to rows that are not loaded yet where they are there already with the same value."""
+        for attname, (_, old) in list(one.later.items()):
+            if old is not None and as_stored(one.row.model, attname, old) == current.get(attname):
+                del one.later[attname], one.values[attname]
+
+    def insert_new(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
+        """Insert rows under the keys of the file, or under new ones where those are another row's."""
+        if not decoded:
+            return
+        table = self.decoder.table(model)
+        keys = [table.key_of(one.row, one.values) for one in decoded]
+        taken = self.finder.present(model, keys) if model in self.finder.lookup_fields else set()
+        if not taken or not isinstance(model._meta.pk, AutoField):
+            super().insert_new(model, decoded)
+            return
+        free = [(one, key) for one, key in zip(decoded, keys, strict=True) if key not in taken]
+        self.insert(model, [one for one, _ in free], [key for _, key in free])
+        clashing = [one for one, key in zip(decoded, keys, strict=True) if key in taken]
+        self.insert(model, clashing, [None] * len(clashing))
+
+
+def is_blocked(decoder: Decoder, one: Decoded) -> bool:
+    """Whether a row needs another row of the file that is not loaded yet."""
+    model = one.row.model
+    return one.is_blocked or (not is_composite(model) and decoder.table(model).key_of(one.row, one.values) is PENDING)

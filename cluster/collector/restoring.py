@@ -1,0 +1,153 @@
+"""Making what belongs to the roots equal to a file."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Model
+
+from cluster.collector.book import RuleBook
+from cluster.collector.decoding import Decoded
+from cluster.collector.edges import Kind
+from cluster.collector.finding import unique_attnames
+from cluster.collector.keys import chunks, in_order, key_from_json
+from cluster.collector.literals import among
+from cluster.collector.modes import Merge
+from cluster.collector.reading import Document, Models
+from cluster.collector.removing import Remover
+from cluster.collector.rows import RowReader, encode
+from cluster.collector.rules import LINK, OWN, REF, SKIP, Role, Rule
+from cluster.collector.walk import Limits, Walk
+from cluster.collector.writing import falls_in_database
+from cluster.errors import Problem, SerializedDataError
+
+PLAIN_RULES: dict[str, Rule] = {str(rule): rule for rule in (OWN, REF, LINK, SKIP)}
+
+
+class Restore(Merge):
+    """Updates, inserts and deletes until the owned rows are those of the file; touches nothing of anybody else."""
+
+    name = "restore"
+    document: Document
+    collector: Any = None
+
+    def prepare(self) -> None:
+        """Delete what came since, and rows whose unique values would be in each other's way."""
+        self.walk = self._walk()
+        self.owned: dict[type[Model], set[Any]] = defaultdict(set)
+        self.replaced: dict[type[Model], set[Any]] = defaultdict(set)
+        self._read_file()
+        doomed = {
+            model: {key for key in keys if key not in self.keys.keys[model]} for model, keys in self.walk.owned.items()
+        }
+        Remover(self.walk, self.writer).remove({model: keys for model, keys in doomed.items() if keys})
+        for model, keys in self.replaced.items():
+            self.writer.take_out(model, in_order(keys))
+
+    def _walk(self) -> Walk:
+        manifest: Any = self.document.manifest
+        model = Models()[manifest.root]
+        book = RuleBook(model, self._rules(), self.finder.using)
+        walk = Walk(book, Limits(self.finder.chunk_size))
+        keys = [key_from_json(model, key) for key in manifest.root_keys]
+        walk.run(model._base_manager.using(self.finder.using).filter(among("pk", keys)))
+        return walk
+
+    def _rules(self) -> dict[str, Rule]:
+        manifest: Any = self.document.manifest
+        if self.collector is not None:
+            rules: dict[str, Rule] = dict(self.collector.rules)
+            if {key: str(rule) for key, rule in rules.items()} != manifest.rules:
+                raise SerializedDataError(
+                    "The collector's rules are others than those of the file: what belongs to the roots"
+                    " would be something else. Restore by the collector that wrote the file."
+                )
+            return rules
+        if any(text not in PLAIN_RULES for text in manifest.rules.values()):
+            raise SerializedDataError(
+                f"The file was written by rules with conditions. Restore it with collector=..., the class"
+                f" {manifest.collector}."
+            )
+        return {key: PLAIN_RULES[text] for key, text in manifest.rules.items()}
+
+    def _read_file(self) -> None:
+        """Note which rows the file owns, and which of them change in something unique."""
+        reader = RowReader(self.walk, {})
+        for piece in chunks(self.document.rows(), self.finder.chunk_size):
+            by_model: dict[type[Model], list[Any]] = defaultdict(list)
+            for row in piece:
+                if row.is_owned:
+                    self.owned[row.model].add(row.key)
+                    by_model[row.model].append(row)
+            for model, rows in by_model.items():
+                if (names := unique_attnames(model)) and not falls_in_database(model):
+                    self._note_replaced(reader, model, rows, names)
+
+    def _note_replaced(self, reader: RowReader, model: type[Model], rows: list[Any], names: set[str]) -> None:
+        fields = [field.name for field in model._meta.local_concrete_fields if field.attname in names]
+        keys = [row.key for row in rows if row.key in self.walk.owned[model]]
+        current = {}
+        for piece in self.walk.chunks(model, keys):
+            current.update(reader.read(model, piece))
+        for row in rows:
+            if row.key in current:
+                stored = json.loads(encode(current[row.key]["fields"]))
+                if any(name in row.fields and row.fields[name] != stored.get(name) for name in fields):
+                    self.replaced[model].add(row.key)
+
+    # Rows -------------------------------------------------------------------------------------------------------------
+
+    def place_shared(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
+        """Use shared rows that are there under their keys as they are; look for the others, or insert them."""
+        present = self.finder.present(model, [one.row.key for one in decoded])
+        for one in decoded:
+            if one.row.key in present:
+                self.keys.place(model, one.row.key, one.row.key)
+                one.later.clear()
+        self.report.count("linked", model._meta.label, len(present))
+        super().place_shared(model, [one for one in decoded if one.row.key not in present])
+
+    def place_owned(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
+        """Update the rows that are there, insert those that are gone."""
+        found = self.finder.present(model, [one.row.key for one in decoded])
+        self._refuse_strangers(model, [one for one in decoded if one.row.key in found])
+        current = self.finder.current(model, found)
+        self.update([one for one in decoded if one.row.key in found], {key: key for key in found}, current)
+        again = [one for one in decoded if one.row.key in self.replaced[model]]
+        self._insert_again(model, again)
+        missing = [one for one in decoded if one.row.key not in found and one.row.key not in self.replaced[model]]
+        if missing:
+            self.insert(model, missing, [one.row.key for one in missing])
+        return list(decoded)
+
+    def _insert_again(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
+        if decoded:
+            self.insert(model, decoded, [one.row.key for one in decoded], is_counted=False)
+            self.report.count("updated", model._meta.label, len(decoded))
+
+    def _refuse_strangers(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
+        """Refuse rows that are there but belong to somebody else by now."""
+        strangers = {one.row.key: one for one in decoded if one.row.key not in self.walk.owned[model]}
+        problems = []
+        for edge in self.walk.book.edges(model).keys:
+            owner: Any = edge.target
+            if not strangers or not self._owns(owner, edge.field):
+                continue
+            for key, _, owner_key in self.walk.pointers(model, edge, list(strangers)):
+                if owner_key not in self.walk.owned[owner] and owner_key not in self.owned[owner]:
+                    line = strangers[key].row.line
+                    message = (
+                        f"{model._meta.label} {key!r} belongs to {owner._meta.label} {owner_key!r} by now, which is not"
+                        " restored. Give it another key, or move it back first."
+                    )
+                    problems.append(Problem(f"line {line}", message))
+        self.refuse(problems)
+
+    def _owns(self, owner: type[Model], field: Any) -> bool:
+        if not self.owned[owner] and not self.walk.owned[owner]:
+            return False
+        edge = next((edge for edge in self.walk.book.edges(owner).down if edge.field is field), None)
+        return edge is not None and edge.kind is Kind.CHILD and self.walk.book.resolve(edge, None).role is Role.OWN

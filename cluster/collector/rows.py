@@ -1,0 +1,187 @@
+"""Rows as Django's serializers write them, read in bulk and without building instances."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import CompositePrimaryKey, Field, ForeignKey, Model
+from django.utils.encoding import is_protected_type
+
+from cluster.collector.edges import Edge, has_natural_key
+from cluster.collector.literals import among
+from cluster.collector.rules import Role
+from cluster.collector.walk import Walk
+
+Convert = Callable[[Any], Any]
+PLAIN = (str, int, float, bool, type(None))
+
+encode = DjangoJSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
+
+
+class Holder:
+    """Stands in for an instance where a field only asks for its value."""
+
+
+def plain_value(field: Any) -> Convert:
+    """Return the function that turns a value of a field into what a serializer writes."""
+    method: Any = type(field).value_to_string
+    if isinstance(field, ForeignKey) or method == Field.value_to_string:
+        return _text_unless_plain
+
+    def through_field(value: Any) -> Any:
+        is_plain: bool = is_protected_type(value)
+        if is_plain:
+            return value
+        holder = Holder()
+        setattr(holder, field.attname, value)
+        return field.value_to_string(holder)
+
+    return through_field
+
+
+def _text_unless_plain(value: Any) -> Any:
+    return value if isinstance(value, PLAIN) or is_protected_type(value) else str(value)
+
+
+def plain_key(model: type[Model]) -> Convert:
+    """Return the function that turns a primary key into what a serializer writes."""
+    key: Any = model._meta.pk
+    if not isinstance(key, CompositePrimaryKey):
+        return plain_value(key)
+    parts = [plain_value(part) for part in key]
+    return lambda values: [part(value) for part, value in zip(parts, values, strict=True)]
+
+
+def serialized_fields(model: type[Model]) -> list[Any]:
+    """Return the fields of a model's own table that a serializer writes."""
+    fields: list[Any] = model._meta.local_fields
+    return [field for field in fields if field.serialize]
+
+
+class NaturalNames:
+    """The natural keys of rows that are named, not exported; each read once, in bulk."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._names: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict)
+
+    def fetch(self, model: type[Model], attname: str, values: Iterable[Any]) -> Mapping[Any, Any]:
+        """Return the natural keys of the rows whose ``attname`` has one of the values."""
+        known = self._names[model, attname]
+        followed = [field.name for field in model._meta.concrete_fields if field.remote_field and not field.null]
+        for piece in self._walk.chunks(model, {value for value in values if value not in known}):
+            rows = self._walk.rows(model).filter(among(attname, piece))
+            rows = rows.select_related(*followed) if followed else rows
+            known.update({getattr(row, attname): list(row.natural_key()) for row in rows})
+        return known
+
+
+class RowReader:
+    """Reads collected rows and turns them into what a serializer writes."""
+
+    def __init__(self, walk: Walk, redact: Mapping[tuple[type[Model], str], Any]) -> None:
+        self.walk = walk
+        self.redact = redact
+        self.names = NaturalNames(walk)
+        self.redacted: dict[str, int] = defaultdict(int)
+        self._plans: dict[type[Model], TablePlan] = {}
+
+    def read(self, model: type[Model], keys: list[Any]) -> dict[Any, dict[str, Any]]:
+        """Return the rows of a model by key, as ``{"model", "pk", "fields"}``; one query, and one per many-to-many."""
+        plan = self._plan(model)
+        columns = [field.attname for field in plan.fields]
+        rows = self.walk.values(model, keys, columns)
+        converts = [plan.convert(self, position, rows) for position in range(len(columns))]
+        found = {}
+        for key, *values in rows:
+            fields = {name: convert(value) for name, convert, value in zip(plan.names, converts, values, strict=True)}
+            found[key] = {"model": plan.label, "pk": plan.key(key), "fields": fields}
+        for edge in self.walk.book.edges(model).many:
+            self._add_links(edge, found)
+        return found
+
+    def _plan(self, model: type[Model]) -> TablePlan:
+        if model not in self._plans:
+            self._plans[model] = TablePlan(self, model)
+        return self._plans[model]
+
+    def _add_links(self, edge: Edge, found: dict[Any, dict[str, Any]]) -> None:
+        # Links belong to the row that declares them: of a referenced row they are not exported.
+        owned = [key for key in found if key in self.walk.owned[edge.source]]
+        target = edge.target
+        if not owned or target is None or not edge.field.serialize:
+            return
+        links = list(self.walk.links(edge, owned))
+        convert = self.target_value(edge, target._meta.pk.attname, plain_key(target), {value for _, value in links})
+        for key in owned:
+            found[key]["fields"][edge.field.name] = []
+        for source, value in links:
+            if (converted := convert(value)) is not None:
+                found[source]["fields"][edge.field.name].append(converted)
+
+    def target_value(self, edge: Edge, attname: str, plain: Convert, values: set[Any]) -> Convert:
+        """Return the function that writes what an edge points at: its key, its natural key, or nothing if left out."""
+        target: Any = edge.target
+        known_by_key = attname == target._meta.pk.attname
+        owned, referenced = self.walk.owned[target], self.walk.referenced[target]
+        outside = {value for value in values if value not in owned and value not in referenced} - {None}
+        if not known_by_key or not outside:
+            return plain
+        if edge in self.walk.cut:
+            return lambda value: None if value in outside else plain(value)
+        if self.walk.book.resolve(edge, None).role is Role.LINK and has_natural_key(target):
+            names = self.names.fetch(target, attname, outside)
+            return lambda value: names.get(value, plain(value)) if value in outside else plain(value)
+        return plain
+
+
+class TablePlan:
+    """How the rows of one model are written."""
+
+    def __init__(self, reader: RowReader, model: type[Model]) -> None:
+        self.label = model._meta.label_lower
+        self.fields = serialized_fields(model)
+        self.names = [field.name for field in self.fields]
+        self.key = plain_key(model)
+        edges = {edge.field: edge for edge in reader.walk.book.edges(model).keys}
+        self.edges = [edges.get(field) for field in self.fields]
+        self.plain = [self._plain(reader, model, field) for field in self.fields]
+
+    def _plain(self, reader: RowReader, model: type[Model], field: Any) -> Convert:
+        plain = plain_value(field)
+        if (model, field.name) not in reader.redact:
+            return plain
+        replace = reader.redact[model, field.name]
+        label = f"{model._meta.label}.{field.name}"
+
+        def redacted(value: Any) -> Any:
+            reader.redacted[label] += 1
+            return plain(replace(value) if callable(replace) else replace)
+
+        return redacted
+
+    def convert(self, reader: RowReader, position: int, rows: list[Any]) -> Convert:
+        """Return the function for one column of some rows."""
+        edge, plain = self.edges[position], self.plain[position]
+        if edge is None:
+            return plain
+        values = {row[position + 1] for row in rows}
+        return reader.target_value(edge, edge.field.target_field.attname, plain, values)
+
+
+def lines_of(reader: RowReader, nodes: Iterable[tuple[type[Model], Any]]) -> Iterator[tuple[type[Model], Any, str]]:
+    """Yield model, key and line of rows in the order asked for; rows that are gone are left out."""
+    listed = list(nodes)
+    by_model: dict[type[Model], list[Any]] = defaultdict(list)
+    for model, key in listed:
+        by_model[model].append(key)
+    found = {
+        model: {key: row for piece in reader.walk.chunks(model, keys) for key, row in reader.read(model, piece).items()}
+        for model, keys in by_model.items()
+    }
+    for model, key in listed:
+        if key in found[model]:
+            yield model, key, encode(found[model][key]) + "\n"

@@ -1,0 +1,247 @@
+"""Writing rows in bulk, and Django's own way where somebody listens."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from django.core.management.color import no_style
+from django.db import connections
+from django.db.models import AutoField, CompositePrimaryKey, Model, signals
+
+from cluster.collector.edges import Edge
+from cluster.collector.keys import chunk_size_for, chunks
+from cluster.collector.literals import among
+from cluster.collector.report import Report
+
+
+class Writer:
+    """Writes to one database and counts what it wrote."""
+
+    def __init__(self, using: str, report: Report, chunk_size: int) -> None:
+        self.using = using
+        self.connection = connections[using]
+        self.report = report
+        self.chunk_size = chunk_size
+        self._numbered: set[type[Model]] = set()
+
+    # Rows -------------------------------------------------------------------------------------------------------------
+
+    def insert(self, model: type[Model], rows: Sequence[dict[str, Any]], *, is_counted: bool = True) -> list[Any]:
+        """Insert rows given by attname, without ``pre_save``; return their keys. All have a key or none has."""
+        if not rows:
+            return []
+        if is_counted:
+            self.report.count("inserted", model._meta.label, len(rows))
+        if listens(model, "save"):
+            return self._save_each(model, rows, force_insert=True)
+        keys = key_attnames(model)
+        has_keys = all(rows[0].get(attname) is not None for attname in keys)
+        if has_keys:
+            if isinstance(model._meta.pk, AutoField):
+                self._numbered.add(model)
+            self._insert_with_keys(model, rows)
+            return [key_in(model, row) for row in rows]
+        return self._insert_without_keys(model, rows)
+
+    def _insert_with_keys(self, model: type[Model], rows: Sequence[dict[str, Any]]) -> None:
+        fields = insertable(model)
+        for piece in self._pieces(fields, rows):
+            model._base_manager._insert(piece, fields=fields, using=self.using, raw=True)  # type: ignore[attr-defined]
+
+    def _insert_without_keys(self, model: type[Model], rows: Sequence[dict[str, Any]]) -> list[Any]:
+        key: Any = model._meta.pk
+        fields = [field for field in insertable(model) if field is not key]
+        found: list[Any] = []
+        for piece in self._pieces(fields, rows, is_single=not self._returns_keys):
+            returned = model._base_manager._insert(  # type: ignore[attr-defined]
+                piece, fields=fields, using=self.using, returning_fields=[key], raw=True
+            )
+            found += [row[0] for row in returned]
+        return found
+
+    @property
+    def _returns_keys(self) -> bool:
+        return bool(self.connection.features.can_return_rows_from_bulk_insert)
+
+    def _pieces(self, fields: list[Any], rows: Sequence[dict[str, Any]], *, is_single: bool = False) -> Iterable[Any]:
+        objects = [SimpleNamespace(**row) for row in rows]
+        size = 1 if is_single else max(1, self.connection.ops.bulk_batch_size(fields, objects))
+        return chunks(objects, min(size, self.chunk_size))
+
+    def _save_each(self, model: type[Model], rows: Sequence[dict[str, Any]], **options: Any) -> list[Any]:
+        self.report.note(f"{model._meta.label} has receivers for saving: its rows were saved one by one.")
+        found = []
+        for row in rows:
+            instance = model(**row)
+            instance.save_base(raw=True, using=self.using, **options)
+            found.append(instance.pk)
+        return found
+
+    def update(
+        self, model: type[Model], rows: Sequence[tuple[Any, dict[str, Any]]], *, is_counted: bool = True
+    ) -> None:
+        """Update rows, each given by its key and the new values by attname."""
+        if is_counted:
+            self.report.count("updated", model._meta.label, len(rows))
+        if rows and listens(model, "save"):
+            self._save_changed(model, rows)
+            return
+        by_columns: dict[tuple[str, ...], list[tuple[Any, dict[str, Any]]]] = defaultdict(list)
+        for key, values in rows:
+            by_columns[tuple(values)].append((key, values))
+        for names, group in by_columns.items():
+            if names:
+                self._update_columns(model, names, group)
+
+    def _save_changed(self, model: type[Model], rows: Sequence[tuple[Any, dict[str, Any]]]) -> None:
+        self.report.note(f"{model._meta.label} has receivers for saving: its rows were saved one by one.")
+        instances = model._base_manager.using(self.using).in_bulk([key for key, _ in rows])
+        for key, values in rows:
+            for attname, value in values.items():
+                setattr(instances[key], attname, value)
+            instances[key].save_base(raw=True, using=self.using)
+
+    def _update_columns(
+        self, model: type[Model], names: tuple[str, ...], rows: Sequence[tuple[Any, dict[str, Any]]]
+    ) -> None:
+        quote = self.connection.ops.quote_name
+        fields: list[Any] = [model._meta.get_field(name) for name in names]
+        parts: list[Any] = list(model._meta.pk_fields)
+        sql = "UPDATE {} SET {} WHERE {}".format(  # noqa: S608 - names are quoted, values are parameters
+            quote(model._meta.db_table),
+            ", ".join(f"{quote(field.column)} = %s" for field in fields),
+            " AND ".join(f"{quote(part.column)} = %s" for part in parts),
+        )
+        params = [
+            [
+                *(field.get_db_prep_save(values[field.attname], self.connection) for field in fields),
+                *(part.get_db_prep_save(value, self.connection) for part, value in zip(parts, split(key), strict=True)),
+            ]
+            for key, values in rows
+        ]
+        with self.connection.cursor() as cursor:
+            for piece in chunks(params, self.chunk_size):
+                cursor.executemany(sql, piece)
+
+    def take_out(self, model: type[Model], keys: Iterable[Any]) -> None:
+        """Delete rows that are inserted again under their keys at once; nobody is told."""
+        with self.connection.constraint_checks_disabled():
+            for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
+                rows = model._base_manager.using(self.using).filter(among("pk", piece))
+                rows._raw_delete(self.using)
+
+    def delete(self, model: type[Model], keys: Iterable[Any], *, is_counted: bool = True) -> None:
+        """Delete rows by key; nothing hangs on them any more."""
+        for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
+            rows = model._base_manager.using(self.using).filter(among("pk", piece))
+            if listens(model, "delete"):
+                self.report.note(f"{model._meta.label} has receivers for deleting: Django's own delete() was used.")
+                _, deleted = rows.delete()
+            else:
+                deleted = {model._meta.label: rows._raw_delete(self.using)}
+            for label, number in deleted.items():
+                if is_counted:
+                    self.report.count("deleted", label, number)
+
+    # Links ------------------------------------------------------------------------------------------------------------
+
+    def link(self, edge: Edge, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Insert links of a many-to-many."""
+        if not pairs:
+            return
+        through = edge.field.remote_field.through
+        self.report.count("inserted", through._meta.label, len(pairs))
+        if signals.m2m_changed.has_listeners(through):
+            self._change_each(edge, pairs, "add")
+            return
+        fields: list[Any] = [through._meta.get_field(name) for name in link_columns(edge)]
+        quote = self.connection.ops.quote_name
+        table, *columns = map(quote, (through._meta.db_table, *(field.column for field in fields)))
+        # Bare pairs: far cheaper than to compile an insert for each piece, and there are many of them.
+        sql = f"INSERT INTO {table} ({columns[0]}, {columns[1]}) VALUES (%s, %s)"  # noqa: S608 - quoted names
+        with self.connection.cursor() as cursor:
+            for piece in chunks(pairs, self.chunk_size):
+                cursor.executemany(sql, [self._link_values(fields, pair) for pair in piece])
+
+    def _link_values(self, fields: list[Any], pair: tuple[Any, Any]) -> list[Any]:
+        return [
+            key if type(key) is int else field.get_db_prep_save(key, self.connection)
+            for field, key in zip(fields, pair, strict=True)
+        ]
+
+    def unlink(self, edge: Edge, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Delete links of a many-to-many."""
+        if not pairs:
+            return
+        through = edge.field.remote_field.through
+        self.report.count("deleted", through._meta.label, len(pairs))
+        if signals.m2m_changed.has_listeners(through):
+            self._change_each(edge, pairs, "remove")
+            return
+        source, target = link_columns(edge)
+        by_source: dict[Any, list[Any]] = defaultdict(list)
+        for one, other in pairs:
+            by_source[one].append(other)
+        for one, others in by_source.items():
+            through._base_manager.using(self.using).filter(**{source: one, f"{target}__in": others}).delete()
+
+    def _change_each(self, edge: Edge, pairs: Sequence[tuple[Any, Any]], verb: str) -> None:
+        self.report.note(f"{edge.label} has receivers for its links: they were changed row by row.")
+        by_source: dict[Any, list[Any]] = defaultdict(list)
+        for one, other in pairs:
+            by_source[one].append(other)
+        for key, targets in by_source.items():
+            instance = edge.source._base_manager.using(self.using).get(pk=key)
+            getattr(getattr(instance, edge.field.name), verb)(*targets)
+
+    # The end ----------------------------------------------------------------------------------------------------------
+
+    def reset_sequences(self) -> None:
+        """Let the database count on behind the keys that were inserted."""
+        statements = self.connection.ops.sequence_reset_sql(no_style(), list(self._numbered))
+        if statements:
+            with self.connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+
+
+def listens(model: type[Model], verb: str) -> bool:
+    """Whether somebody listens to saving or deleting rows of a model."""
+    before, after = getattr(signals, f"pre_{verb}"), getattr(signals, f"post_{verb}")
+    return bool(before.has_listeners(model) or after.has_listeners(model))
+
+
+def falls_in_database(model: type[Model]) -> bool:
+    """Whether the database itself deletes or changes other rows when a row of a model is deleted."""
+    related = model._meta.get_fields(include_hidden=True)
+    rules = [getattr(rel, "on_delete", None) for rel in related if rel.auto_created]
+    return any(hasattr(on_delete, "on_delete_sql") for on_delete in rules)
+
+
+def insertable(model: type[Model]) -> list[Any]:
+    """Return the fields of a model's own table that are written."""
+    return [field for field in model._meta.local_concrete_fields if not field.generated]
+
+
+def key_attnames(model: type[Model]) -> list[str]:
+    """Return the attnames that make up a model's primary key."""
+    return [part.attname for part in model._meta.pk_fields]
+
+
+def split(key: Any) -> tuple[Any, ...]:
+    """Return the parts of a key, of one or of many."""
+    return key if isinstance(key, tuple) else (key,)
+
+
+def key_in(model: type[Model], row: dict[str, Any]) -> Any:
+    """Return the key in a row given by attname."""
+    parts = tuple(row[attname] for attname in key_attnames(model))
+    return parts if isinstance(model._meta.pk, CompositePrimaryKey) else parts[0]
+
+
+def link_columns(edge: Edge) -> tuple[str, str]:
+    """Return the attnames of source and target in the links of a many-to-many."""
+    return f"{edge.field.m2m_field_name()}_id", f"{edge.field.m2m_reverse_field_name()}_id"

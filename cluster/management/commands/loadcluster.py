@@ -1,0 +1,55 @@
+"""Load a file that ``dumpcluster`` wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+
+from cluster.collector import load
+from cluster.collector.loading import MODES
+from cluster.errors import ClusterError
+from cluster.management.choosing import add_database, add_dry_run, add_rules, collector_class, tell
+from cluster.management.progress import progress_on
+
+
+class Command(BaseCommand):
+    """The command ``loadcluster``."""
+
+    help = "Load a file of dumpcluster: keep its keys, copy, merge, or restore."
+
+    def add_arguments(self, parser: Any) -> None:
+        """Declare the arguments."""
+        parser.add_argument("fixture", help="The file.")
+        parser.add_argument(
+            "--mode",
+            choices=tuple(MODES),
+            default="insert",
+            help="insert keeps the keys and refuses clashes, copy gives new keys, merge updates or inserts, restore"
+            " makes what belongs to the roots equal to the file.",
+        )
+        parser.add_argument("--import-id", help="Refuse to load twice under this name.")
+        parser.add_argument("--ignore-migrations", action="store_true", help="Load a file of another migration state.")
+        add_database(parser)
+        add_rules(parser)
+        add_dry_run(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Load."""
+        collector, _ = collector_class(options["rules"])
+        try:
+            with progress_on(self.stdout, options["verbosity"]) as progress:
+                report = load(
+                    options["fixture"],
+                    options["mode"],
+                    using=options["database"],
+                    dry_run=options["dry_run"],
+                    import_id=options["import_id"],
+                    ignore_migrations=options["ignore_migrations"],
+                    collector=collector if options["rules"] else None,
+                    progress=progress,
+                )
+        except (ClusterError, OSError, ImproperlyConfigured) as error:
+            raise CommandError(str(error)) from error
+        tell(self, report, options)

@@ -1,0 +1,37 @@
+"""Progress on a terminal: a bar where tqdm is installed, else counted lines; silent elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+STEP = 10_000
+
+
+class CountedLines:
+    """Writes a line each time another number of rows is done."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._done = 0
+
+    def __call__(self, number: int) -> None:
+        before, self._done = self._done, self._done + number
+        if before // STEP != self._done // STEP:
+            self._stream.write(f"{self._done} rows")
+
+
+@contextmanager
+def progress_on(stream: Any, verbosity: int) -> Iterator[Callable[[int], object] | None]:
+    """Return what is to be called with the number of rows done, or ``None`` where nobody looks."""
+    if verbosity < 1 or not stream.isatty():
+        yield None
+    elif importlib.util.find_spec("tqdm") is None:
+        yield CountedLines(stream)
+    else:
+        from tqdm import tqdm  # noqa: PLC0415 - an option, looked for above
+
+        with tqdm(unit=" rows", file=stream) as bar:
+            yield bar.update

@@ -1,0 +1,257 @@
+"""A schema with every kind of edge: clients are the tenants, tags, people and currencies are shared."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+# Shared by all tenants ------------------------------------------------------------------------------------------------
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=40, unique=True)
+
+
+class Currency(models.Model):
+    code = models.CharField(max_length=3, unique=True)
+    name = models.CharField(max_length=40)
+
+
+class Person(models.Model):
+    """Not a user: no natural key, points at a currency, so that something is two steps up."""
+
+    name = models.CharField(max_length=40)
+    email = models.CharField(max_length=80, blank=True)
+    currency = models.ForeignKey(Currency, on_delete=models.PROTECT, null=True, related_name="people")
+    languages = models.ManyToManyField(Tag, related_name="speakers")
+
+
+class Note(models.Model):
+    """Hangs on anything."""
+
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
+    object_id = models.PositiveBigIntegerField()
+    target = GenericForeignKey()
+    text = models.CharField(max_length=80)
+
+
+class Pin(models.Model):
+    """Points at anything, but nothing has a generic relation to it."""
+
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
+    object_id = models.CharField(max_length=40)
+    target = GenericForeignKey()
+
+
+# A tenant -------------------------------------------------------------------------------------------------------------
+
+
+class Client(models.Model):
+    name = models.CharField(max_length=40)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="clients")
+    currency = models.ForeignKey(Currency, to_field="code", on_delete=models.PROTECT, null=True, related_name="clients")
+    settings = models.JSONField(default=dict, blank=True)
+    notes = GenericRelation(Note)
+
+
+class BigClient(Client):
+    class Meta:
+        proxy = True
+
+
+class Project(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="projects")
+    name = models.CharField(max_length=40)
+    lead = models.ForeignKey("Task", on_delete=models.SET_NULL, null=True, related_name="+")
+
+
+class Task(models.Model):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks")
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="subtasks")
+    assignee = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, related_name="tasks")
+    title = models.CharField(max_length=40)
+    body = models.TextField(blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    changed = models.DateTimeField(auto_now=True)
+    tags = models.ManyToManyField(Tag, related_name="tasks")
+    watchers = models.ManyToManyField(Person, through="Watch", related_name="watched")
+    notes = GenericRelation(Note)
+
+
+class Watch(models.Model):
+    """The rows of a many-to-many with a model of its own."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="watches")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="watches")
+    level = models.IntegerField(default=1)
+
+    class Meta:
+        unique_together = [("task", "person")]
+
+
+class Profile(models.Model):
+    client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True)
+    motto = models.CharField(max_length=80)
+
+
+class Invoice(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices")
+    number = models.CharField(max_length=20, unique=True)
+    address = models.CharField(max_length=80, blank=True)
+    currency = models.ForeignKey(Currency, on_delete=models.PROTECT, related_name="+")
+
+
+class Visit(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.DO_NOTHING, related_name="visits")
+
+
+class Secret(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    value = models.BinaryField(default=bytes)
+
+
+class Draft(models.Model):
+    """Belongs to a client or to nobody."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, related_name="drafts")
+    title = models.CharField(max_length=40)
+
+
+class Bookmark(models.Model):
+    """Somebody else's row that may point at a client."""
+
+    client = models.ForeignKey(Client, on_delete=models.SET_NULL, null=True, related_name="bookmarks")
+
+
+class Fallback(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.SET_DEFAULT, null=True, default=None, related_name="fallbacks")
+
+
+class Grant(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="grants")
+    permission = models.ForeignKey(Permission, on_delete=models.CASCADE, related_name="+")
+    users = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="grants")
+
+
+class HiddenManager(models.Manager["Archived"]):
+    def get_queryset(self) -> models.QuerySet[Archived]:
+        return super().get_queryset().filter(deleted=False)
+
+
+class Archived(models.Model):
+    """Its default manager hides soft-deleted rows."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="archived")
+    deleted = models.BooleanField(default=False)
+
+    objects = HiddenManager()
+    everything = models.Manager["Archived"]()
+
+
+class Rider(models.Model):
+    client = models.ForeignKey(BigClient, on_delete=models.CASCADE, related_name="riders")
+
+
+class Legacy(models.Model):
+    # Django's own delete() would ask a table that is not there.
+    client = models.ForeignKey(Client, on_delete=models.DO_NOTHING, related_name="legacies")
+
+    class Meta:
+        managed = False
+        db_table = "zoo_view_that_does_not_exist"
+
+
+# Inheritance ----------------------------------------------------------------------------------------------------------
+
+
+class Asset(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="assets")
+    name = models.CharField(max_length=40)
+    notes = GenericRelation(Note)
+
+
+class Vehicle(Asset):
+    wheels = models.IntegerField(default=4)
+
+
+class Truck(Vehicle):
+    load = models.IntegerField(default=1)
+
+
+class Trip(models.Model):
+    vehicle = models.ForeignKey(Vehicle, on_delete=models.CASCADE, related_name="trips")
+
+
+# Keys -----------------------------------------------------------------------------------------------------------------
+
+
+class Stop(models.Model):
+    pk = models.CompositePrimaryKey("client_id", "number")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="stops")
+    number = models.IntegerField()
+    place = models.CharField(max_length=40, blank=True)
+
+
+class Catalogue(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="catalogues")
+    code = models.CharField(max_length=20, unique=True)
+
+
+class Item(models.Model):
+    catalogue = models.ForeignKey(Catalogue, to_field="code", on_delete=models.CASCADE, related_name="items")
+    price = models.DecimalField(max_digits=8, decimal_places=2, default=0)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        unique_together = [("catalogue", "position")]
+
+
+class Node(models.Model):
+    """UUID keys, a tree in one table, links to itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="nodes")
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+    name = models.CharField(max_length=40)
+    friends = models.ManyToManyField("self")
+    total = models.GeneratedField(expression=models.F("size") + 1, output_field=models.IntegerField(), db_persist=True)
+    size = models.IntegerField(default=1)
+
+
+# Signals --------------------------------------------------------------------------------------------------------------
+
+
+class Audited(models.Model):
+    """The tests connect receivers for it."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="audited")
+    name = models.CharField(max_length=40)
+
+
+# A plain tenant, for figures ------------------------------------------------------------------------------------------
+
+
+class Label(models.Model):
+    name = models.CharField(max_length=40, unique=True)
+
+
+class Firm(models.Model):
+    name = models.CharField(max_length=40)
+
+
+class Job(models.Model):
+    firm = models.ForeignKey(Firm, on_delete=models.CASCADE, related_name="jobs")
+    name = models.CharField(max_length=40)
+
+
+class Chore(models.Model):
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="chores")
+    title = models.CharField(max_length=80)
+    done = models.BooleanField(default=False)
+    created = models.DateTimeField(auto_now_add=True)
+    labels = models.ManyToManyField(Label, related_name="chores")

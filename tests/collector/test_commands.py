@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from cluster.collector import SKIP, Collector
+from cluster.management.progress import CountedLines, progress_on
+from tests.collector.app.models import Client, Note, Stop, Task
+from tests.collector.builders import build_tenant, row_counts
+from tests.collector.test_sources import Broken
+
+pytestmark = pytest.mark.django_db
+
+SKIPPING = {"zoo.Note": SKIP}
+
+
+class WithBroken(Collector):
+    sources = [Broken()]
+
+
+def run(name, *arguments, **options):
+    out = io.StringIO()
+    call_command(name, *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_a_tenant_goes_out_and_comes_back_as_a_copy(tmp_path):
+    client = Client.objects.create(name="acme")
+    path = tmp_path / "acme.jsonl.gz"
+
+    out = run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(path))
+    loaded = run("loadcluster", str(path), "--mode", "copy")
+
+    assert out.split() == ["collected", "zoo.client", "1"]
+    assert loaded.split() == ["inserted", "zoo.Client", "1"]
+    assert Client.objects.count() == 2
+    assert run("verifycluster", str(path)) == "The database has what the file has.\n"
+
+
+def test_a_restore_from_the_command_line(tmp_path):
+    client = build_tenant()
+    path = tmp_path / "acme.jsonl"
+    run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(path), verbosity=0)
+    Stop.objects.all().delete()
+
+    with pytest.raises(CommandError, match=r"zoo.Stop \(\d+, 1\) is not in the database."):
+        run("verifycluster", str(path))
+    run("loadcluster", str(path), "--mode", "restore")
+
+    assert Stop.objects.count() == 1
+
+
+def test_dry_runs_write_nothing(tmp_path):
+    client = Client.objects.create(name="acme")
+    path = tmp_path / "acme.jsonl"
+    run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(path))
+    before = row_counts()
+
+    planned = run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "--dry-run")
+    loaded = run("loadcluster", str(path), "--mode", "copy", "--dry-run")
+    erased = run("erasecluster", "zoo.Client", "--pks", str(client.pk), "--dry-run")
+
+    assert [text.split()[0] for text in (planned, loaded, erased)] == ["collected", "inserted", "deleted"]
+    assert row_counts() == before
+
+
+def test_rules_are_given_by_their_dotted_path(tmp_path):
+    client = build_tenant()
+    path = tmp_path / "acme.jsonl"
+
+    run(
+        "dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(path),
+        rules="tests.collector.test_commands.SKIPPING",
+    )  # fmt: skip
+
+    assert "zoo.note" not in {json.loads(line)["model"] for line in path.read_text().splitlines()}
+
+
+def test_an_erasure_asks_first(monkeypatch):
+    client = build_tenant()
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+
+    with pytest.raises(CommandError, match=r"Nothing was erased."):
+        run("erasecluster", "zoo.Client", "--pks", str(client.pk))
+    monkeypatch.setattr("builtins.input", lambda prompt: "yes")
+    run("erasecluster", "zoo.Client", "--pks", str(client.pk))
+
+    assert (Client.objects.count(), Task.objects.count(), Note.objects.count()) == (0, 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_is_logged_and_replayed(tmp_path):
+    client = Client.objects.create(name="acme")
+    log = tmp_path / "log.jsonl"
+    run("erasecluster", "zoo.Client", "--pks", str(client.pk), "--noinput", "--log", str(log))
+    Client.objects.create(pk=client.pk or json.loads(log.read_text().splitlines()[0])["keys"][0], name="acme")
+    key = Client.objects.get().pk
+
+    out = run("erasecluster", "zoo.Client", "--pks", str(key), "--noinput", "--log", str(log), "--replay")
+
+    assert out.split() == ["deleted", "zoo.Client", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dumpcluster", "zoo.Gone", "--pks", "1"], "App 'zoo' doesn't have a 'Gone' model."),
+        (["dumpcluster", "zoo.Client", "--pks", "1"], "Of the 1 keys of zoo.Client, 0 are in the database."),
+        (["dumpcluster", "zoo.Stop", "--pks", "1"], "zoo.Stop has a composite key; collect its rows in code."),
+        (["loadcluster", "gone.jsonl"], "There is no file 'gone.jsonl' to load."),
+        (["loadcluster", "gone.jsonl", "--rules", "gone.rules"], "--rules: No module named 'gone'"),
+        (
+            ["loadcluster", "x", "--rules", "os.sep"],
+            "--rules: os.sep is neither a Collector nor a dictionary of rules.",
+        ),
+        (["verifycluster", "gone.jsonl"], "There is no file 'gone.jsonl' to load."),
+    ],
+)
+def test_a_wrong_argument_is_an_error_of_the_command(arguments, message):
+    with pytest.raises(CommandError) as refused:
+        run(*arguments)
+
+    assert str(refused.value) == message
+
+
+def test_a_source_that_fails_ends_the_command_with_an_error(tmp_path):
+    client = Client.objects.create(name="acme")
+    rules = "tests.collector.test_commands.WithBroken"
+
+    with pytest.raises(CommandError, match=r"Not everything could be done: broken: OSError: no disk"):
+        run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(tmp_path / "x.jsonl"), rules=rules)
+    with pytest.raises(CommandError, match=r"Not everything could be done: broken: OSError: no disk"):
+        run("erasecluster", "zoo.Client", "--pks", str(client.pk), "--noinput", rules=rules)
+
+    assert Client.objects.count() == 1
+
+
+@pytest.mark.parametrize("arguments", [["--noinput", "--replay"]])
+def test_a_replay_needs_a_log(arguments):
+    client = Client.objects.create(name="acme")
+
+    with pytest.raises(CommandError, match=r"Say by --log what to replay."):
+        run("erasecluster", "zoo.Client", "--pks", str(client.pk), *arguments)
+
+
+def test_a_dump_needs_a_place_to_write_to():
+    client = Client.objects.create(name="acme")
+
+    with pytest.raises(CommandError, match=r"Say where to write to by --output, or use --dry-run."):
+        run("dumpcluster", "zoo.Client", "--pks", str(client.pk))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_a_bar_on_a_terminal_and_silent_elsewhere(monkeypatch):
+    terminal = Terminal()
+
+    with progress_on(terminal, 1) as progress:
+        progress(5)
+    with progress_on(io.StringIO(), 1) as silent, progress_on(terminal, 0) as quiet:
+        pass
+
+    assert "5 rows" in terminal.getvalue()
+    assert silent is quiet is None
+
+
+def test_progress_is_counted_lines_without_tqdm(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    terminal = Terminal()
+
+    with progress_on(terminal, 1) as progress:
+        for _ in range(5):
+            progress(6000)
+
+    assert isinstance(progress, CountedLines)
+    assert terminal.getvalue() == "12000 rows24000 rows30000 rows"

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from cluster.collector import Collector, load
+from tests.collector.app.models import Client, Item, Stop, Task
+from tests.collector.builders import build_tenant, stored
+from tests.collector.test_loading import RENAMED, dumped
+from tests.support import InjectedFault, fail_at
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def restore(client, text, manifest):
+    load(io.StringIO(text), "restore", manifest=manifest)
+
+
+def copy(client, text, manifest):
+    load(io.StringIO(text), "copy", manifest=manifest, replace=RENAMED)
+
+
+def merge(client, text, manifest):
+    load(io.StringIO(text), "merge", manifest=manifest)
+
+
+def erase(client, text, manifest):
+    Collector(Client.objects.filter(pk=client.pk)).erase()
+
+
+def edited():
+    """Return a tenant, its file from before some edits, and the manifest."""
+    client = build_tenant()
+    text, manifest = dumped(client)
+    Task.objects.filter(title="first").update(title="changed")
+    Task.objects.create(project=client.projects.first(), title="new")
+    Stop.objects.all().delete()
+    one, other = Item.objects.all()
+    Item.objects.filter(pk=one.pk).update(position=99)
+    Item.objects.filter(pk=other.pk).update(position=1)
+    return client, text, manifest
+
+
+@pytest.mark.parametrize("work", [copy, merge, restore, erase])
+def test_whichever_statement_fails_nothing_is_half_done(work):
+    client, text, manifest = edited()
+    before = stored()
+    number = 0
+    while True:
+        number += 1
+        try:
+            with fail_at(number) as wrapper:
+                work(client, text, manifest)
+        except InjectedFault:
+            assert stored() == before
+            continue
+        assert wrapper.seen < number
+        break
+
+    assert number > 20
+    assert stored() != before
+
+
+def test_whichever_statement_fails_a_dump_leaves_no_file(tmp_path):
+    client = build_tenant()
+    number, path = 0, tmp_path / "acme.jsonl"
+    while not path.exists():
+        number += 1
+        try:
+            with fail_at(number):
+                Collector(client).dump(path)
+        except InjectedFault:
+            assert list(tmp_path.iterdir()) == []
+
+    assert number > 20
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["acme.jsonl", "acme.jsonl.manifest.json"]
+
+
+def test_a_dump_that_fails_leaves_the_file_of_before(tmp_path):
+    client = build_tenant()
+    path = tmp_path / "acme.jsonl"
+    Collector(client).dump(path)
+    whole = path.read_bytes()
+    Task.objects.update(title="changed")
+
+    with pytest.raises(InjectedFault), fail_at(60):
+        Collector(client).dump(path)
+
+    assert path.read_bytes() == whole
+    assert len(list(tmp_path.iterdir())) == 2
