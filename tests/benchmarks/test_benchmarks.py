@@ -26,6 +26,7 @@ def answers(subject: str, questions: list[dict[str, object]]) -> list[object]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", suites([]))
 def test_every_case_runs_on_a_small_cluster_and_by_hand(suite):
     (cases,) = answers("cluster", [{"suite": suite}])

@@ -343,6 +343,7 @@ def test_the_objects_of_a_collection_can_be_joined_and_prefetched(django_assert_
     assert Collector(client).collect().objects(Tag, owned_only=True).count() == 0
 
 
+@pytest.mark.slow
 def test_a_chain_of_ten_thousand_is_collected_in_order():
     client = Client.objects.create(name="acme")
     project = Project.objects.create(client=client, name="p")

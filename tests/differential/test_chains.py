@@ -22,6 +22,7 @@ CHAINS = 20_000 if os.environ.get("CLUSTER_NIGHTLY") else 1_000
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+@pytest.mark.slow
 @given(steps=chains())
 def test_memory_answers_a_chain_of_methods_as_the_database_does(both: Both, steps: list[Step]) -> None:
     tally = Tally()

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 CELLS = list(lookup_cells())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", sorted({cell.path.split("__")[0] for cell in CELLS}))
 def test_memory_answers_every_lookup_as_the_database_does(both: Both, field: str) -> None:
     tally = Tally()

@@ -10,7 +10,7 @@ from tests.collector.builders import build_tenant, stored
 from tests.collector.test_loading import RENAMED, dumped
 from tests.support import InjectedFault, fail_at
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def restore(client, text, manifest):

@@ -43,6 +43,7 @@ def test_applying_the_difference_of_two_clusters_to_the_first_makes_it_the_secon
     assert first.serializable_data() == second.serializable_data()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @given(archives(), archives())
 def test_a_stored_cluster_becomes_what_a_difference_says_when_it_is_saved(first, second):

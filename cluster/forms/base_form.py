@@ -1,0 +1,326 @@
+"""What every form of a cluster does, the root and the rows of formsets alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import router, transaction
+from django.db.models import Model
+from django.forms import Media
+from django.forms.models import BaseModelForm, construct_instance
+from django.forms.renderers import get_default_renderer
+from django.utils.functional import cached_property
+from django.utils.text import capfirst
+
+from cluster.forms.choices import is_shared
+from cluster.forms.error_paths import errors_by_path
+from cluster.forms.matching import NEW, Match
+from cluster.forms.place import Place
+from cluster.forms.preview import preview
+from cluster.forms.row_validation import validate_beyond
+from cluster.relations import ParentalField
+from cluster.saving.ways import overrides
+
+# The stubs leave out much of what Django's own subclasses use.
+ModelFormBase: Any = BaseModelForm
+
+
+def is_held(field: Any) -> bool:
+    """Say whether a many-to-many kind of field keeps what it is given in memory until its instance is saved."""
+    return isinstance(field, ParentalField) or bool(getattr(field, "_need_commit_after_assignment", False))
+
+
+class BaseClusterForm(ModelFormBase):  # type: ignore[misc]
+    """A model form with formsets below it.
+
+    Stands between a form's own class and Django's ``BaseModelForm``, so that a plain ``ModelForm`` becomes a row of a
+    cluster's form with all that its class overrides.
+
+    Attributes:
+        formsets: On an instance the formsets by name, on a class their classes. Names may be deleted: what is not here
+            is neither shown, nor validated, nor saved.
+        place: Where the form is in the form of the whole cluster.
+        match: What a row stands for.
+    """
+
+    instance: Any
+    formsets: ClassVar[dict[str, Any]] = {}
+    place: Place | None = None
+    match: Match = NEW
+    row_number: int | None = None
+
+    template_name_div = "cluster/forms/div.html"
+    template_name_p = "cluster/forms/p.html"
+    template_name_table = "cluster/forms/table.html"
+    template_name_ul = "cluster/forms/ul.html"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if self.place is None:
+            data = args[0] if args else kwargs.get("data")
+            self.place = Place.top(data or {}, kwargs.get("prefix") or self.prefix)
+        pool, pattern = self.place.pool, self.place.pattern
+        self.base_fields = pool.fields_for(type(self), pattern, is_row=self.is_row)
+        super().__init__(*args, **kwargs)
+        made = {name: self._make_formset(name, cls, kwargs) for name, cls in type(self).formsets.items()}
+        self.formsets: dict[str, Any] = made  # type: ignore[misc]
+
+    def _make_formset(self, name: str, formset_class: type[Any], kwargs: dict[str, Any]) -> Any:
+        assert self.place is not None
+        prefix = self.add_prefix(name)
+        formset = formset_class(
+            data=self.data if self.is_bound else None,
+            files=self.files if self.is_bound else None,
+            instance=self.instance,
+            prefix=prefix,
+            auto_id=self.auto_id,
+            error_class=self.error_class,
+            initial=self.initial.get(name),
+            form_kwargs=self._inherited(formset_class, kwargs),
+        )
+        formset.place = self.place.of_formset(prefix, name)
+        formset.use_required_attribute = bool(kwargs.get("use_required_attribute"))
+        if formset.form_renderer is None and self.renderer is not get_default_renderer():
+            formset.form_renderer = formset.renderer = self.renderer
+        return formset
+
+    def _inherited(self, formset_class: type[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the keyword arguments that the rows of a formset take over from this form."""
+        inherited = {name: getattr(self, name) for name in formset_class.inherit_kwargs or ()}
+        if kwargs.get("label_suffix") is not None:
+            inherited.setdefault("label_suffix", kwargs["label_suffix"])
+        return inherited
+
+    # Changes
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """The names of the fields and of the formsets whose data differ from what was shown."""
+        own = super().changed_data
+        return [*own, *(name for name, formset in self.formsets.items() if formset.has_changed())]
+
+    # Validation
+
+    @property
+    def is_row(self) -> bool:
+        """Whether the form is a row of a formset, which then checks uniqueness and constraints for all its rows."""
+        return self.place is not None and self.place.formset is not None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the form is a submitted row for a new child in which nothing was filled."""
+        return self.is_row and self.is_bound and self.match.child is None and not self.has_changed()
+
+    def full_clean(self) -> None:
+        """Clean the form's own data, and find out whether the formsets can be read at all."""
+        super().full_clean()
+        for problem in getattr(self.data, "problems", ()) if self.is_bound and not self.is_row else ():
+            self.add_error(None, ValidationError(problem, code="invalid_document"))
+        if not self.is_bound or self.is_blank:
+            return
+        for formset in self.formsets.values():
+            problem = formset.management_problem()
+            if problem is not None:
+                self.add_error(None, problem)
+
+    def is_valid(self) -> bool:
+        """Return whether the form and all formsets below it are without errors."""
+        own: bool = super().is_valid()
+        if not self.is_bound or self.is_blank:
+            return own
+        below = [formset.is_valid() for formset in self.formsets.values()]
+        return bool(all(below) and own and not self._is_broken_beyond)
+
+    @cached_property
+    def _is_broken_beyond(self) -> bool:
+        """Whether rows collide with rows of the database or of other formsets; found out once, at the top."""
+        if self.place is None or not self.place.is_top:
+            return False
+        return validate_beyond(each for formset in self.formsets.values() for each in formset.all_formsets())
+
+    @property
+    def cluster_errors(self) -> dict[str, Any]:
+        """All errors of the form and of everything below it by path, such as ``albums[2].songs[0].title``.
+
+        What concerns no single field is under ``__all__`` at the end of the path of a form or formset.
+        """
+        return dict(errors_by_path(self))
+
+    def total_error_count(self) -> int:
+        """Return the number of errors of the form and of everything below it."""
+        return sum(len(errors) for errors in self.cluster_errors.values())
+
+    def _post_clean(self) -> None:
+        if not self.is_row:
+            super()._post_clean()
+            return
+        # As Django's, but for what its rows would ask the database one by one: the formset checks that for all of them.
+        hidden = self._hidden_key_names()
+        exclude = self._get_validation_exclusions() | set(self._known_targets())
+        try:
+            without = [*(self._meta.exclude or ()), *hidden]
+            self.instance = construct_instance(self, self.instance, self._meta.fields, without)
+        except ValidationError as error:
+            self._update_errors(error)
+        try:
+            self.instance.full_clean(exclude=exclude, validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            self._update_errors(error)
+        if self._validate_unique:
+            self.validate_unique()
+        # Django before 6.1 validates constraints with the fields, and always.
+        if getattr(self, "_validate_constraints", True):
+            self.validate_constraints()
+
+    def _hidden_key_names(self) -> list[str]:
+        assert self.place is not None
+        return [self.place.formset.key_name] if self.place.formset.has_hidden_key else []
+
+    def _known_targets(self) -> Iterator[str]:
+        """Yield the foreign keys of which it is known that their target is there and may be chosen."""
+        for field in self.instance._meta.concrete_fields:
+            form_field = self.fields.get(field.name)
+            if field.many_to_one and is_shared(form_field) and isinstance(self.cleaned_data.get(field.name), Model):
+                custom = field.remote_field.model._meta.base_manager_name or field.validators
+                if not custom and field.name not in self.declared_fields:
+                    yield field.name
+
+    def validate_unique(self) -> None:
+        """Check the uniqueness of the form's own instance; of a row, the formset does, unless its class does itself."""
+        if not self.is_row or overrides(self.instance.__class__, "validate_unique"):
+            super().validate_unique()
+
+    def validate_constraints(self) -> None:
+        """Check the constraints of the form's own instance; of a row, the formset does, unless its class does."""
+        if not self.is_row:
+            super().validate_constraints()
+        elif overrides(self.instance.__class__, "validate_constraints"):
+            try:
+                self.instance.validate_constraints(exclude=self._get_validation_exclusions())
+            except ValidationError as error:
+                self._update_errors(error)
+
+    # Saving
+
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Apply the form and its formsets to the cluster, and save it as one.
+
+        Args:
+            commit: Whether to write. If not, everything is held by the instance, whose ``save()`` writes it, and
+                ``save_m2m()`` then writes the links that only the database can hold.
+
+        Returns:
+            The instance.
+
+        Raises:
+            ValueError: The form or something below it is not valid; nothing is written.
+        """
+        self._refuse_invalid()
+        self.save_cluster_m2m()
+        for formset in self.formsets.values():
+            formset.save(commit=False)
+        if commit:
+            self._write()
+        else:
+            self.save_m2m = self._save_m2m
+        return self.instance
+
+    save.alters_data = True  # type: ignore[attr-defined]
+
+    def _refuse_invalid(self) -> None:
+        if self.errors or not self.is_valid():
+            done = "created" if self.instance._state.adding else "changed"
+            raise ValueError(
+                f"The {self.instance._meta.object_name} could not be {done} because the data didn't validate."
+            )
+
+    def _write(self) -> None:
+        using = router.db_for_write(type(self.instance), instance=self.instance)
+        with transaction.atomic(using=using):
+            self.instance.save()
+            self._save_m2m()
+
+    def preview(self) -> Any:
+        """Return the cluster as saving the form would make it, in memory: a copy of the form's instance.
+
+        Nothing is written, and neither the form nor its instance changes. Links that only the database can hold (those
+        of a plain ``ManyToManyField``) are as they were.
+
+        Raises:
+            ValueError: The form or something below it is not valid.
+        """
+        return preview(self)
+
+    def save_cluster_m2m(self) -> None:
+        """Give the instance the many-to-many data that it holds in memory until it is saved."""
+        for field in self._link_fields():
+            if is_held(field):
+                field.save_form_data(self.instance, self.cleaned_data[field.name])
+
+    def _save_m2m(self) -> None:
+        for field in self._link_fields():
+            if not is_held(field):
+                field.save_form_data(self.instance, self.cleaned_data[field.name])
+        for formset in self.formsets.values():
+            formset.save_m2m()
+
+    def _link_fields(self) -> Iterator[Any]:
+        """Yield the fields that Django's ``_save_m2m`` would save."""
+        meta, options = self.instance._meta, self._meta
+        fields: Iterator[Any] = chain(meta.many_to_many, meta.private_fields)
+        for field in fields:
+            chosen = not options.fields or field.name in options.fields
+            left_out = options.exclude and field.name in options.exclude
+            if hasattr(field, "save_form_data") and chosen and not left_out and field.name in self.cleaned_data:
+                yield field
+
+    # Rendering
+
+    @property
+    def template_name(self) -> str:
+        """The template of ``{{ form }}``: the renderer's own for the fields, with the formsets after them."""
+        return "cluster/forms/form.html" if self.formsets else self.renderer.form_template_name
+
+    def get_context(self) -> dict[str, Any]:
+        """Return what the templates need: what Django's do, and the formsets."""
+        context = super().get_context()
+        context["errors"].field_id = self.errors_id
+        return {**context, "formsets": list(self.formsets.values()), "own_template": self.renderer.form_template_name}
+
+    @property
+    def html_id(self) -> str | None:
+        """The ``id`` of the element around a row."""
+        return f"{self.auto_id % self.prefix}_row" if self.auto_id and "%s" in str(self.auto_id) else None
+
+    @property
+    def errors_id(self) -> str | None:
+        """What the ``id`` of the list of errors that concern no single field begins with."""
+        return self.html_id if self.is_row else None
+
+    @property
+    def errors_html_id(self) -> str | None:
+        """The ``id`` of the list of errors that concern no single field; ``None`` while there is none."""
+        if not self.errors_id or not self.errors:
+            return None
+        has_some = self.non_field_errors() or any(field.errors for field in self.hidden_fields())
+        return f"{self.errors_id}_error" if has_some else None
+
+    @property
+    def row_label(self) -> str:
+        """The heading of a row: the name of the model, and a number for rows that have one."""
+        name = capfirst(self.instance._meta.verbose_name)
+        return f"{name} {self.row_number}" if self.row_number else str(name)
+
+    @property
+    def media(self) -> Media:
+        """The media of the form and of all formsets below it."""
+        media: Media = super().media
+        for formset in self.formsets.values():
+            media += formset.media
+        return media
+
+    def is_multipart(self) -> bool:
+        """Return whether the form or a formset below it takes files."""
+        return super().is_multipart() or any(formset.is_multipart() for formset in self.formsets.values())

@@ -1,0 +1,105 @@
+"""What a form's ``Meta`` says about the formsets below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db.models import Model
+from django.forms.models import ModelFormOptions
+
+from cluster.relations import Relation, relations_of
+
+
+class ClusterFormOptions(ModelFormOptions):  # type: ignore[type-arg]
+    """The options of a ``ClusterForm``'s ``Meta``: those of a model form, and those of its formsets.
+
+    Attributes:
+        formsets: Names of child relations, or a dict from such names to the options of each formset.
+        exclude_formsets: Names of child relations to leave out of all that there are; or a dict with these keys.
+        formset_defaults: Options for every formset of this form that does not say otherwise.
+    """
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self.formsets = getattr(options, "formsets", None)
+        self.exclude_formsets = getattr(options, "exclude_formsets", None)
+        self.formset_defaults = getattr(options, "formset_defaults", None)
+
+
+@dataclass(frozen=True, slots=True)
+class FormsetChoice:
+    """One formset that a ``Meta`` asks for.
+
+    Attributes:
+        name: The key of the formset in ``form.formsets``, and the stem of its field names.
+        relation: The child relation that it edits.
+        options: The keyword arguments for ``childformset_factory``.
+    """
+
+    name: str
+    relation: Relation
+    options: dict[str, Any]
+
+
+def chosen_formsets(
+    model: type[Model], options: ClusterFormOptions, known_options: Iterable[str]
+) -> list[FormsetChoice]:
+    """Work out which formsets a form has; nothing of the caller's is changed.
+
+    Raises:
+        FieldError: A name is no child relation of the model.
+        TypeError: ``formsets`` or ``exclude_formsets`` is a string, or an option has no meaning.
+    """
+    relations = {relation.name: relation for relation in relations_of(model).children}
+    given = _named_options(model, "formsets", options.formsets, relations)
+    excluded = _named_options(model, "exclude_formsets", options.exclude_formsets, relations) or {}
+    if given is None:
+        given = {} if options.exclude_formsets is None else {name: {} for name in relations}
+    defaults = dict(options.formset_defaults or {})
+    choices = [
+        _choice(relations[name], {**defaults, **own}, known_options)
+        for name, own in given.items()
+        if name not in excluded
+    ]
+    _refuse_same_names(model, choices)
+    return choices
+
+
+def _named_options(
+    model: type[Model], option: str, value: Any, relations: Mapping[str, Relation]
+) -> dict[str, dict[str, Any]] | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        raise TypeError(f"Meta.{option} of a form for {model.__name__} cannot be a string. Did you mean ({value!r},)?")
+    named = (
+        {name: dict(own or {}) for name, own in value.items()} if isinstance(value, Mapping) else {n: {} for n in value}
+    )
+    unknown = [name for name in named if name not in relations]
+    if unknown:
+        raise FieldError(
+            f"Unknown formset(s) ({', '.join(map(str, unknown))}) specified in Meta.{option} for {model.__name__}. "
+            f"Its child relations are: {', '.join(relations) or 'none'}."
+        )
+    return named
+
+
+def _choice(relation: Relation, options: dict[str, Any], known_options: Iterable[str]) -> FormsetChoice:
+    name = options.pop("formset_name", None) or relation.name
+    unknown = sorted(set(options) - set(known_options))
+    if unknown:
+        raise TypeError(
+            f"Unknown option(s) ({', '.join(unknown)}) for the formset {name!r}. "
+            f"The options are: {', '.join(sorted([*known_options, 'formset_name']))}."
+        )
+    return FormsetChoice(name, relation, options)
+
+
+def _refuse_same_names(model: type[Model], choices: list[FormsetChoice]) -> None:
+    names = [choice.name for choice in choices]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise FieldError(f"Two formsets of a form for {model.__name__} have the name {', '.join(twice)}.")

@@ -1,0 +1,41 @@
+"""Where a form is in the form of a whole cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from cluster.forms.choices import ChoicePool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the forms and formsets of one cluster have in common, and how the field names at this place look.
+
+    Attributes:
+        pool: The choices and submitted keys that all rows share.
+        pattern: A regular expression for the prefixes at this place.
+        formset: The formset of which the form is a row, if it is one.
+        is_top: Whether nothing is above: what stands here answers for all that is below.
+    """
+
+    pool: ChoicePool
+    pattern: str
+    formset: Any = None
+    is_top: bool = False
+
+    @classmethod
+    def top(cls, data: Mapping[str, Any], prefix: str | None) -> Self:
+        """Return the place of a form or formset that stands alone."""
+        return cls(ChoicePool(data), re.escape(prefix or ""), is_top=True)
+
+    def of_formset(self, prefix: str, name: str) -> Self:
+        """Return the place of a formset of the form at this place."""
+        below = rf"{self.pattern}-{re.escape(name)}" if self.formset else re.escape(prefix)
+        return type(self)(self.pool, below)
+
+    def of_rows(self, formset: Any) -> Self:
+        """Return the place of the rows of the formset at this place."""
+        return type(self)(self.pool, rf"{self.pattern}-[0-9]+", formset)

@@ -1,0 +1,113 @@
+"""Puts what is wrong among the rows of a cluster's form on the right rows, in Django's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+
+from cluster.forms.rules import Rule, rules_of
+from cluster.forms.siblings import Entry, Violation, constraint_violations, stored_violations, unique_violations
+
+
+def formset_rules(formset: Any) -> list[Rule]:
+    """Return the rules for the rows of a formset; a key that nobody types is unique by itself."""
+    hidden = (formset.key_name,) if formset.has_hidden_key else ()
+    return [rule for rule in rules_of(formset.model) if not hidden or rule.fields != hidden]
+
+
+def is_scoped(formset: Any, rule: Rule) -> bool:
+    """Whether a rule holds among the children of one parent alone."""
+    return formset.fk is not None and formset.fk.name in rule.names()
+
+
+def entries_of(formset: Any) -> dict[int, tuple[Entry, Any]]:
+    """Return the rows that are whole enough to be judged with their forms, by the ``id()`` of their instance."""
+    scope = {formset.fk.name} if formset.fk is not None else set()
+    judged = [form for form in formset.forms if formset.is_kept(form) and not form.errors]
+    return {
+        id(form.instance): (
+            Entry(form.instance, form.match.child, frozenset(form._get_validation_exclusions() - scope)),
+            form,
+        )
+        for form in judged
+    }
+
+
+def untouched_entries(formset: Any) -> list[Entry]:
+    """Return the children that no row stands for."""
+    return [Entry(child, child, is_checked=False) for child in formset.untouched_children]
+
+
+def validate_siblings(formset: Any) -> list[ValidationError]:
+    """Judge the rows of one formset by what concerns the children of one parent; return what concerns no single row."""
+    rules = [rule for rule in formset_rules(formset) if is_scoped(formset, rule)]
+    judged = entries_of(formset)
+    broken = list(constraint_violations(formset.model, [entry for entry, _ in judged.values()]))
+    for violation in broken:
+        # Such an error concerns one row: it leaves nothing for the formset.
+        list(_place(violation, formset, judged))
+    for violation in broken:
+        judged.pop(id(violation.entry.instance), None)
+    entries = [*(entry for entry, _ in judged.values()), *untouched_entries(formset)]
+    violations = list(unique_violations(rules, entries))
+    if not formset.is_complete:
+        violations += stored_violations(rules, entries, leaving_children(formset))
+    return [error for violation in violations for error in _place(violation, formset, judged)]
+
+
+def validate_beyond(formsets: Iterable[Any]) -> bool:
+    """Judge the rows of all formsets of a form by what concerns the whole table; return whether something was wrong."""
+    found = False
+    by_model: dict[Any, list[Any]] = {}
+    for formset in formsets:
+        by_model.setdefault(formset.model, []).append(formset)
+    for together in by_model.values():
+        found |= _validate_table(together)
+    return found
+
+
+def _validate_table(formsets: list[Any]) -> bool:
+    rules = [rule for rule in formset_rules(formsets[0]) if not is_scoped(formsets[0], rule)]
+    if not rules:
+        return False
+    judged = {key: (formset, *pair) for formset in formsets for key, pair in entries_of(formset).items()}
+    entries = [entry for _, entry, _ in judged.values()]
+    for formset in formsets:
+        entries += untouched_entries(formset)
+    leaving = [child for formset in formsets for child in leaving_children(formset)]
+    violations = [*unique_violations(rules, entries), *stored_violations(rules, entries, leaving)]
+    for violation in violations:
+        formset, entry, form = judged[id(violation.entry.instance)]
+        errors = _place(violation, formset, {id(entry.instance): (entry, form)})
+        formset.non_form_errors().extend(errors)
+    return bool(violations)
+
+
+def leaving_children(formset: Any) -> Iterator[Any]:
+    """Yield the children whose rows the submission deletes."""
+    for form in formset.forms:
+        if form.match.child is not None and formset.is_deleted(form):
+            yield form.match.child
+
+
+def _place(violation: Violation, formset: Any, judged: dict[int, tuple[Entry, Any]]) -> Iterator[ValidationError]:
+    form = judged[id(violation.entry.instance)][1]
+    rule = violation.rule
+    if violation.is_duplicate and rule is not None and rule.is_plain:
+        yield ValidationError(_duplicate_message(formset, rule), code="unique")
+        form.add_error(None, ValidationError(formset.get_form_error(), code="unique"))
+        return
+    field = violation.field if violation.field in form.fields else None
+    form._update_errors(ValidationError({field or NON_FIELD_ERRORS: [violation.error]}))
+
+
+def _duplicate_message(formset: Any, rule: Rule) -> str:
+    if rule.date_check is not None:
+        kind, name, date_name = rule.date_check
+        return str(formset.get_date_error_message((rule.model, kind, name, date_name)))
+    names = [name for name in rule.fields if formset.fk is None or name != formset.fk.name]
+    return str(
+        formset.get_unique_error_message(names) if names else formset.error_messages["too_many_forms"] % {"num": 1}
+    )

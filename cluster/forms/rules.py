@@ -1,0 +1,128 @@
+"""What must be unique among the rows of a model, in the terms of a form's rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connections, router
+from django.db.models import Model
+
+from cluster.saving.unique import UniqueSet, Unsaved, unique_sets
+from cluster.saving.uniqueness import Table, date_checks, date_part, image_of
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One thing that must be unique.
+
+    Attributes:
+        model: The model.
+        unique_set: The fields or expressions that are unique; ``None`` where a value is unique within a period.
+        date_check: The period, the field and the date field, where a value is.
+    """
+
+    model: type[Model]
+    unique_set: Any = None
+    date_check: tuple[str, str, str] | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields whose values are unique."""
+        if self.date_check is not None:
+            return (self.date_check[1],)
+        return tuple(field.name for field in self.unique_set.fields)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the values themselves are unique, in all rows or within a period."""
+        return self.unique_set is None or (self.unique_set.is_plain and self.unique_set.condition is None)
+
+    def names(self) -> set[str]:
+        """Return the names of all fields that matter."""
+        if self.date_check is not None:
+            return set(self.date_check[1:])
+        return {*self.fields, *referenced(self.model, (self.unique_set.condition,))}
+
+    def key(self, instance: Model) -> Key | None:
+        """Return what no two rows may have in common, or ``None`` if the row is free or only the database can tell."""
+        image = image_of(instance)
+        if self.date_check is None:
+            return self.unique_set.exact_key(image)  # type: ignore[no-any-return]
+        kind, name, date_name = self.date_check
+        field: Any = self.model._meta.get_field(name)
+        date_field: Any = self.model._meta.get_field(date_name)
+        value, part = image.get(field.attname), date_part(kind, image.get(date_field.attname))
+        return None if value is None or part is None else (value, part)
+
+    def stored(self, keys: set[Key], own: set[Any]) -> set[Key]:
+        """Return those of the keys that rows of others have; one query.
+
+        Args:
+            keys: The keys.
+            own: The primary keys of the rows that do not count.
+        """
+        keys = {key for key in keys if not any(isinstance(part, Unsaved) for part in key)}
+        using = router.db_for_read(self.model)
+        found: set[Key] = set()
+        for chunk in _chunks(list(keys), using):
+            if self.date_check is None:
+                found |= Table(self.model, [], own, using)._stored_keys(self.unique_set, {key: [] for key in chunk})
+            else:
+                found |= set(self._stored_dates({value for value, _ in chunk}, own, using)) & keys
+        return found
+
+    def _stored_dates(self, values: set[Any], own: set[Any], using: str) -> Iterator[Key]:
+        assert self.date_check is not None
+        kind, name, date_name = self.date_check
+        rows = self.model._base_manager.using(using).filter(**{f"{name}__in": values})
+        for pk, value, day in rows.values_list("pk", name, date_name):
+            if pk not in own:
+                yield value, date_part(kind, day)
+
+    def error(self, instance: Any) -> tuple[str | None, ValidationError]:
+        """Return the field (``None`` for several) and the error of an instance whose value another row has."""
+        if self.date_check is not None:
+            return self.date_check[1], instance.date_error_message(*self.date_check)
+        constraint = self.unique_set.constraint
+        if constraint is not None and not (self.is_plain and _has_default_message(constraint)):
+            message = constraint.get_violation_error_message()
+            return None, ValidationError(message, code=constraint.violation_error_code)
+        names = self.fields
+        return names[0] if len(names) == 1 else None, instance.unique_error_message(self.model, names)
+
+
+def _has_default_message(constraint: Any) -> bool:
+    return bool(constraint.violation_error_message == constraint.default_violation_error_message)
+
+
+def _chunks(keys: list[Key], using: str) -> Iterator[list[Key]]:
+    if keys:
+        size = (connections[using].features.max_query_params or 10_000) // (len(keys[0]) + 1)
+        for start in range(0, len(keys), size):
+            yield keys[start : start + size]
+
+
+def referenced(model: type[Model], expressions: Iterable[Any]) -> set[str]:
+    """Return the names of the fields that expressions name."""
+    found = (model._get_expr_references(each) for each in expressions if each is not None)  # type: ignore[attr-defined]
+    return {names[0] for references in found for names in references}
+
+
+@functools.cache
+def rules_of(model: type[Model]) -> tuple[Rule, ...]:
+    """Return what must be unique in a model, a key that people type included."""
+    key: Any = model._meta.pk
+    keys = [UniqueSet(model, (key,))] if key.concrete else []
+    dated = [Rule(model, date_check=check) for check in date_checks(model)]
+    return (*(Rule(model, each) for each in (*keys, *unique_sets(model))), *dated)
+
+
+def broken_checks(constraint: Any, owner: type[Model], items: Sequence[Any], using: str) -> None:
+    """Note on each item that it breaks a constraint; what memory cannot judge is asked of the database."""
+    Table(owner, list(items), set(), using)._check_constraint(owner, constraint)
