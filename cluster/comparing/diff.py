@@ -34,7 +34,7 @@ class Diff:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Every change in the order of the cluster: a row's values, its links, its children, then what is below."""
+        """Every change in the order of the cluster, values before links before children before what is below."""
         return tuple(change for row in self.rows for change in changes_of(row))
 
     def __iter__(self) -> Iterator[Change]:
