@@ -15,7 +15,7 @@ def check_clusterable_model(model: type[Model]) -> list[checks.CheckMessage]:
     """Check what can be wrong with the relations of one clusterable model."""
     if model._meta.abstract or model._meta.swapped:
         return []
-    return [*_plain_many_to_many(model), *_ambiguous_names(model)]
+    return [*_plain_many_to_many(model), *_plain_tags(model), *_ambiguous_names(model)]
 
 
 def _plain_many_to_many(model: type[Model]) -> list[checks.CheckMessage]:
@@ -32,6 +32,33 @@ def _plain_many_to_many(model: type[Model]) -> list[checks.CheckMessage]:
         )
         for field in plain
     ]
+
+
+def _plain_tags(model: type[Model]) -> list[checks.CheckMessage]:
+    fields: list[Any] = list(model._meta.local_many_to_many)
+    return [
+        checks.Warning(
+            f"{model.__name__}.{field.name} is a plain TaggableManager, which needs a saved instance and is written at "
+            "once.",
+            hint="Use cluster.contrib.taggit.ClusterTaggableManager to make the tags a part of the cluster, or silence "
+            "cluster.W002.",
+            obj=field,
+            id="cluster.W002",
+        )
+        for field in fields
+        if _is_taggits(type(field)) and not getattr(field, "_need_commit_after_assignment", False)
+    ]
+
+
+def _is_taggits(field_class: type) -> bool:
+    """Whether a class is or derives from django-taggit's field.
+
+    Known by its name: django-taggit need not be installed, and a model with the plain field has no reason to import the
+    part of the package that knows it.
+    """
+    return any(
+        (each.__module__, each.__name__) == ("taggit.managers", "TaggableManager") for each in field_class.__mro__
+    )
 
 
 def _ambiguous_names(model: type[Model]) -> list[checks.CheckMessage]:

@@ -15,6 +15,7 @@ from cluster.errors import DiffMismatchError, Problem
 from cluster.fields.reading import objects_in
 from cluster.relations import HeldList, Relation, relations_of
 from cluster.relations.holding import begin_holding, held_list
+from cluster.relations.natural import natural_fields, takes_names
 
 Target = tuple[type[Model], Any]
 
@@ -151,10 +152,16 @@ def _set_value(shape: Shape, instance: Model, name: str, value: Any) -> None:
         if value is not None:
             instance.pk = shape.comparable_key(value)
         return
-    setattr(instance, value_field.attname, _python_value(value_field, value))
+    if isinstance(value, list) and takes_names(value_field):
+        setattr(instance, name, _python_value(value_field, value))
+    else:
+        setattr(instance, value_field.attname, _python_value(value_field, value))
 
 
 def _python_value(value_field: Any, value: Any) -> Any:
+    if isinstance(value, list) and takes_names(value_field):
+        model = value_field.related_model
+        return model(**{each.attname: part for each, part in zip(natural_fields(model), value, strict=True)})
     return value if value is None else value_field.to_python(value)
 
 

@@ -26,6 +26,7 @@ from django.db.models import (
 
 from cluster.fields.reading import objects_in
 from cluster.relations import Relation, relations_of
+from cluster.relations.natural import keys_by_name, natural_key_of
 
 Read = tuple[str, str, Callable[[Any, Any], Any] | None]
 
@@ -86,6 +87,10 @@ def _own_values(instance: Model) -> dict[str, Any]:
         if hasattr(value, "resolve_expression"):
             continue
         row[name] = value if convert is None or value is None else convert(instance, value)
+    for field in keys_by_name(type(instance)):
+        target = field.get_cached_value(instance, default=None)
+        if target is not None and target._state.adding and field.name in row:
+            row[field.name] = _as_data(natural_key_of(target) or row[field.name])
     return row
 
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Model
+from django.db.models import ManyToManyField, Model
 from django.db.models.fields.reverse_related import ForeignObjectRel, OneToOneRel
 from django.db.models.sql.constants import LOUTER
 
@@ -158,16 +158,19 @@ def known_links(rel: Any, parent: Model) -> Sequence[Model] | None:
 def links_through(rel: Any, model: type[Model]) -> list[tuple[Any, str, str, str]]:
     """Return the many-to-many relations whose table a reverse relation leads to.
 
-    Each comes as its field, the names of the two keys in the table, and the accessor of its objects.
+    Each comes as its field, the names of the two keys in the table, and the accessor of its objects. Fields of other
+    packages that are many-to-many in kind only (tags) have their rows under the name of the relation to the table.
     """
     through, name = rel.related_model, rel.field.name
     opts: Any = model._meta
+    own: list[Any] = [field for field in opts.many_to_many if isinstance(field, ManyToManyField)]
     forward = [
         (field, name, field.m2m_reverse_field_name(), field.name)
-        for field in opts.many_to_many
+        for field in own
         if field.remote_field.through is through and field.m2m_field_name() == name
     ]
-    fields = [(related, related.field) for related in opts.related_objects if related.many_to_many]
+    others = [related for related in opts.related_objects if isinstance(related.field, ManyToManyField)]
+    fields: list[tuple[Any, Any]] = [(related, related.field) for related in others]
     reverse: list[tuple[Any, str, str, str]] = [
         (field, name, field.m2m_field_name(), related.get_accessor_name() or "")
         for related, field in fields

@@ -10,7 +10,7 @@ AWAITED = "_cluster_awaited_links"
 
 
 def note_raw_save(instance: Model) -> None:
-    """Remember that an instance was written raw: the next ``set()`` of each of its links is Django's, of the same data."""
+    """Remember that an instance was written raw: the next ``set()`` of each of its links is Django's own."""
     instance.__dict__[AWAITED] = {relation.name for relation in relations_of(type(instance)).links}
 
 

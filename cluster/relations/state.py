@@ -73,6 +73,35 @@ def concrete_attnames(model: type[Model]) -> tuple[str, ...]:
     return tuple(concrete.attname for concrete in model._meta.concrete_fields)
 
 
+@dataclass(frozen=True, slots=True)
+class RowWrite:
+    """The update of one child's row by the ``save()`` of its own class, which may ask for more than has changed.
+
+    Attributes:
+        fields: The fields that are to be written.
+        before: The values by attname when it began, or as they were written since.
+    """
+
+    fields: tuple[Any, ...]
+    before: dict[str, Any]
+
+    def take_names(self, instance: Model, asked_for: frozenset[str] | None) -> frozenset[str]:
+        """Return the names of the fields to write now: of those asked for, the ones that have changed."""
+        values = instance.__dict__
+        written = [
+            each
+            for each in instance._meta.concrete_fields
+            if (each in self.fields or self._came_up(each, values)) and (asked_for is None or each.name in asked_for)
+        ]
+        self.before.update({each.attname: values[each.attname] for each in written})
+        return frozenset(each.name for each in written)
+
+    def _came_up(self, field: Any, values: dict[str, Any]) -> bool:
+        if field.primary_key or field.generated:
+            return False
+        return bool(values.get(field.attname) != self.before.get(field.attname))
+
+
 class Outcome(Protocol):
     """What is kept aside of a save until it is known whether its transaction was committed."""
 
@@ -92,6 +121,7 @@ class ClusterState:
             this parent leaves them alone.
         pending: What the last save put aside, while its outcome is open.
         is_being_saved: Whether a save of the cluster is writing this instance right now.
+        row_write: What that save writes of the instance's row, if its class's own ``save()`` does it.
     """
 
     held: dict[str, HeldList] = field(default_factory=dict)
@@ -99,6 +129,7 @@ class ClusterState:
     given_away: dict[str, set[Key]] = field(default_factory=dict)
     pending: Outcome | None = None
     is_being_saved: bool = False
+    row_write: RowWrite | None = None
 
     def drop(self, name: str) -> None:
         """Forget what is held for a relation: the database answers again."""
@@ -133,7 +164,7 @@ class ClusterState:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.held, self.baselines, self.given_away = state
-        self.pending, self.is_being_saved = None, False
+        self.pending, self.is_being_saved, self.row_write = None, False, None
 
 
 def state_of(instance: Model) -> ClusterState | None:

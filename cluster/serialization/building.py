@@ -12,6 +12,8 @@ from django.db.models import DEFERRED, Model
 
 from cluster.errors import Problem
 from cluster.relations import HeldLinks, HeldList, Relation, ensure_state
+from cluster.relations.natural import natural_fields
+from cluster.serialization.incoming import NaturalKey
 from cluster.serialization.nodes import ABSENT, Node
 from cluster.serialization.options import LoadOptions
 
@@ -42,6 +44,7 @@ class Builder:
     Attributes:
         asks_roots: Whether the roots' own ``from_serializable_data()`` is asked; not where that is what called.
         objects: What many-to-many keys name, by concrete model and key; what is missing is made without being read.
+            What natural keys name, by concrete model, field and value, and new objects by natural key.
     """
 
     options: LoadOptions
@@ -76,7 +79,11 @@ class Builder:
 
     def build(self, node: Node) -> Model:
         """Build the instance of one node; its children are built already."""
-        instance = node.model(*self._values(node))
+        values = self._values(node)
+        named = self._take_named(node, values) if node.plan.named_keys else {}
+        instance = node.model(*values)
+        for name, target in named.items():
+            setattr(instance, name, target)
         if node.key is not None:
             instance._state.adding = False
             instance._state.db = self._database(node)
@@ -110,6 +117,24 @@ class Builder:
                 if values[position] is ABSENT:
                     values[position] = column.get_default()
         return values
+
+    def _take_named(self, node: Node, values: list[Any]) -> dict[str, Model]:
+        """Take natural keys out of the values; return their targets by field, the stored ones or new ones."""
+        named = {}
+        for position, column in node.plan.named_keys:
+            key = values[position]
+            if isinstance(key, NaturalKey):
+                values[position] = None
+                named[column.name] = self._named_target(key)
+        return named
+
+    def _named_target(self, key: NaturalKey) -> Model:
+        """Return the stored object that was found, else one new object for all that name it."""
+        fields = natural_fields(key.model)
+        found = (
+            self.objects.get((key.model._meta.concrete_model, fields[0], key.values[0])) if len(fields) == 1 else None
+        )
+        return found or self.objects.setdefault(key, key.make())
 
     def _database(self, node: Node) -> str | None:
         """Return the database whose row the instance is.

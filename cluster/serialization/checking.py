@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from cluster.errors import ForeignChildError, Problem, SerializedDataError
 from cluster.serialization.encoding import step_to
+from cluster.serialization.incoming import NaturalKey
 from cluster.serialization.live import chunks
 from cluster.serialization.matching import match_children
 from cluster.serialization.nodes import ABSENT, Node
@@ -150,6 +151,9 @@ class KeyCheck:
             for position, key in node.plan.foreign_keys:
                 value = node.values[position]
                 if value is None or value is ABSENT or node.is_dropped or key is node.parent_field:
+                    continue
+                if value.__class__ is NaturalKey:
+                    # What is not there is made, or named to be made later.
                     continue
                 if not self.targets.has(key.target_field, value) and not tree.has(key.target_field, value):
                     dropped |= self._settle(node, position, key, value)

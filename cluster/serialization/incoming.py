@@ -29,12 +29,14 @@ from django.db.models import (
     GenericIPAddressField,
     IntegerField,
     JSONField,
+    Model,
     TextField,
     TimeField,
     UUIDField,
 )
 from django.utils import timezone
 
+from cluster.relations.natural import natural_fields
 from cluster.serialization.outgoing import copy_of_json
 
 NoneType = type(None)
@@ -80,6 +82,40 @@ def reading_field(field: Any) -> Any:
     while isinstance(field, ForeignKey):
         field = field.target_field
     return field
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalKey:
+    """Stands among the values of an object for a target that the data names by its natural key.
+
+    Attributes:
+        model: The model of the target.
+        values: The values of its natural key.
+    """
+
+    model: Any
+    values: tuple[Any, ...]
+
+    def make(self) -> Model:
+        """Return an unsaved object that has the values."""
+        pairs = zip(natural_fields(self.model), self.values, strict=True)
+        target: Model = self.model(**{field.attname: value for field, value in pairs})
+        return target
+
+
+def key_or_natural_key(field: Any, data: Any) -> Any:
+    """Read the data of a foreign key whose targets have natural keys."""
+    if not isinstance(data, list | tuple):
+        return incoming(field).read(reading_field(field), data)
+    fields = natural_fields(field.related_model)
+    if len(data) != len(fields):
+        raise ValueError(f"a natural key has {len(fields)} values")
+    if any(value is None for value in data):
+        raise ValueError("a value of a natural key cannot be null")
+    values = tuple(incoming(each).read(each, value) for each, value in zip(fields, data, strict=True))
+    key = NaturalKey(field.related_model, values)
+    hash(key)
+    return key
 
 
 def _custom(field: Any, data: Any) -> Any:

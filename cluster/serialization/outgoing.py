@@ -40,6 +40,7 @@ from django.utils.encoding import is_protected_type
 
 from cluster.errors import SerializedDataError
 from cluster.relations import ParentalField
+from cluster.relations.natural import natural_fields, natural_key_of, takes_names
 
 NoneType = type(None)
 OMIT = object()
@@ -64,7 +65,8 @@ class Outgoing:
 def outgoing(field: Any) -> Outgoing:
     """Return how the values of a field become data."""
     if isinstance(field, ForeignKey):
-        return Outgoing(outgoing(_key_field(field)).passed - {NoneType}, _foreign_key)
+        convert = _key_or_natural_key if takes_names(field) else _foreign_key
+        return Outgoing(outgoing(_key_field(field)).passed - {NoneType}, convert)
     for kind, base in _KINDS:
         if isinstance(field, base) and _is_as_in(field, base):
             return kind
@@ -203,6 +205,18 @@ def copy_of_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [copy_of_json(item) for item in value]
     return value
+
+
+def _key_or_natural_key(field: Any, instance: Model, value: Any) -> Any:
+    target = field.get_cached_value(instance, default=None)
+    if target is None or not target._state.adding or natural_key_of(target) is None:
+        return _foreign_key(field, instance, value)
+    return [_value_of(each, target) for each in natural_fields(type(target))]
+
+
+def _value_of(field: Any, instance: Model) -> Any:
+    value, kind = getattr(instance, field.attname), outgoing(field)
+    return value if value.__class__ in kind.passed else kind.convert(field, instance, value)
 
 
 def _foreign_key(field: Any, instance: Model, value: Any) -> Any:

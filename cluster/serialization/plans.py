@@ -11,7 +11,8 @@ from django.core.exceptions import FieldError
 from django.db.models import CompositePrimaryKey, ForeignKey, Model
 
 from cluster.relations import Relation, Relations, relations_of
-from cluster.serialization.incoming import Incoming, incoming, reading_field
+from cluster.relations.natural import takes_names
+from cluster.serialization.incoming import Incoming, incoming, key_or_natural_key, reading_field
 from cluster.serialization.outgoing import CUSTOM, Convert, Outgoing, outgoing
 
 Written = tuple[str, str, frozenset[type], Convert, Any]
@@ -58,6 +59,7 @@ class ModelPlan:
         read: For each of the same: its place among the concrete fields, its name, the classes taken as they are, the
             conversion, and the field that reads the data.
         foreign_keys: The place and field of each foreign key that is not part of the instance's own identity.
+        named_keys: Those of them whose data may be a natural key.
         width: The number of concrete fields.
         positions: The place of each concrete field.
         pointers: Under multi-table inheritance with several parents, the places of the links to the further parents and
@@ -79,6 +81,7 @@ class ModelPlan:
     children: tuple[Relation, ...]
     links: tuple[Relation, ...]
     foreign_keys: tuple[tuple[int, Any], ...]
+    named_keys: tuple[tuple[int, Any], ...]
     width: int
     positions: Mapping[Any, int]
     defaults: tuple[tuple[int, Any], ...]
@@ -140,6 +143,7 @@ def _make_plan(model: type[Model], relations: Relations) -> ModelPlan:
         children=children,
         links=links,
         foreign_keys=tuple((position[each], each) for each in fields if _is_checked(each)),
+        named_keys=tuple((position[each], each) for each in fields if takes_names(each)),
         width=len(concrete),
         positions=position,
         pointers=_pointers(model, position),
@@ -178,6 +182,8 @@ def _written(field: Any) -> Written:
 
 def _read(position: int, field: Any) -> ReadColumn:
     kind = incoming(field)
+    if takes_names(field):
+        return (position, field.name, kind.accepted, key_or_natural_key, field)
     return (position, field.name, kind.accepted, kind.read, reading_field(field))
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from django.db import router
 from django.db.models import Model, Q
 
+from cluster.relations.natural import natural_fields
+from cluster.serialization.incoming import NaturalKey
 from cluster.serialization.live import chunks
 from cluster.serialization.nodes import ABSENT, Node
 
@@ -24,8 +26,8 @@ class Targets:
     Attributes:
         wanted: By concrete model and field of it, the values that are pointed with.
         found: By field, the values that the database has.
-        linked: The models that many-to-many keys point at, of which whole objects are read.
-        objects: Those objects, by concrete model and primary key.
+        linked: The models that many-to-many or natural keys point at, of which whole objects are read.
+        objects: Those objects, by concrete model and primary key, and by concrete model, field and value.
     """
 
     using: str | None
@@ -39,7 +41,9 @@ class Targets:
         for node in nodes:
             for position, key in node.plan.foreign_keys:
                 value = node.values[position]
-                if value is not None and value is not ABSENT and key is not node.parent_field:
+                if value.__class__ is NaturalKey:
+                    self._want_named(value)
+                elif value is not None and value is not ABSENT and key is not node.parent_field:
                     self._want(key.target_field, value)
             for relation in node.plan.links:
                 if keys := node.links.get(relation.name):
@@ -48,6 +52,13 @@ class Targets:
     def _want(self, target_field: Any, value: Any) -> None:
         model = target_field.model._meta.concrete_model
         self.wanted.setdefault(model, {}).setdefault(target_field, set()).add(value)
+
+    def _want_named(self, key: NaturalKey) -> None:
+        fields, concrete = natural_fields(key.model), key.model._meta.concrete_model
+        # The rows that have one of several values might be a large part of the table.
+        if len(fields) == 1:
+            self.linked.add(concrete)
+            self.wanted.setdefault(concrete, {}).setdefault(fields[0], set()).add(key.values[0])
 
     def _want_links(self, model: Any, keys: Iterable[Any]) -> None:
         concrete = model._meta.concrete_model
@@ -71,7 +82,9 @@ class Targets:
         for row in rows:
             self.objects[model, row.pk] = row
             for each in fields:
-                self.found.setdefault(each, set()).add(getattr(row, each.attname))
+                value = getattr(row, each.attname)
+                self.found.setdefault(each, set()).add(value)
+                self.objects[model, each, value] = row
 
     def has(self, target_field: Any, value: Any) -> bool:
         """Whether the database has a row of the field's model with this value."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import pytest
-from django.db import models
+from django.apps import apps
+from django.core import checks
+from django.db import connection, models
+from django.db.migrations.state import ProjectState
 from django.db.models import prefetch_related_objects
 from django.db.models.signals import post_save
 from django.test.utils import isolate_apps
+from taggit.managers import TaggableManager
 from taggit.models import Tag, TaggedItem
 
 from cluster.contrib.taggit import ClusterTaggableManager
 from cluster.models import ClusterableModel
 from tests.support import InjectedFault, fail_at, logged_statements
-from tests.tags.app.models import Dish, Flavour, Place, TaggedPlace
+from tests.tags.app.models import Cafe, Dish, Flavour, Place, TaggedPlace
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +40,21 @@ def held() -> Place:
     place = live()
     place.tagged_items.get_object_list()
     return place
+
+
+class OtherWriter:
+    """An execute wrapper that makes a tag as soon as its slug was found to be free."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_done = False
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if not self.is_done and sql.startswith("SELECT") and "taggit_tag" in sql and sql.rstrip(")").find("slug") < 40:
+            self.is_done = True
+            Tag.objects.create(name=self.name, slug=self.name)
+        return result
 
 
 every_state = pytest.mark.parametrize("build", [unsaved, live, held])
@@ -201,6 +221,19 @@ def test_most_common_tags_are_counted_by_the_database():
     assert counted == {"old": 2, "quiet": 1}
 
 
+@every_state
+def test_the_most_common_tags_of_one_instance_count_its_own_items(build):
+    place = build()
+    other = Place(name="other", tags=["quiet"])
+    other.save()
+
+    counted = {tag.name: tag.num_times for tag in place.tags.most_common()}
+
+    assert counted == {"quiet": 1, "old": 1}
+    assert [tag.name for tag in place.tags.most_common(min_count=2)] == []
+    assert [tag.name for tag in place.tags.most_common(1, {"name": "old"})] == ["old"]
+
+
 def test_held_and_live_instances_are_prefetched_together():
     stored, new = live(), Place(name="new", tags=["fresh", "old"])
 
@@ -210,6 +243,28 @@ def test_held_and_live_instances_are_prefetched_together():
 
     assert found == [["quiet", "old"], ["fresh", "old"]]
     assert len(log.statements) == 1
+
+
+def test_prefetching_over_unsaved_instances_asks_nothing():
+    places = [Place(name="x", tags=["fresh"]), Place(name="y")]
+
+    with logged_statements() as log:
+        prefetch_related_objects(places, "tags")
+
+    assert [[tag.name for tag in place.tags.all()] for place in places] == [["fresh"], []]
+    assert log.statements == []
+
+
+def test_a_tag_that_another_writer_makes_meanwhile_is_taken():
+    writer = OtherWriter("quiet")
+    place = unsaved()
+
+    with connection.execute_wrapper(writer):
+        place.save()
+
+    assert writer.is_done
+    assert set(names(Place.objects.get())) == {"quiet", "old"}
+    assert Tag.objects.count() == 2
 
 
 def test_loading_the_items_of_a_live_instance_takes_two_queries():
@@ -232,8 +287,8 @@ def test_a_copy_has_tags_of_its_own():
     assert names(copied) == ["quiet", "old", "new"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_failed_save_leaves_the_tags_and_can_be_repeated():
-    statements = 0
     with logged_statements() as log:
         unsaved().save()
     Place.objects.all().delete()
@@ -305,9 +360,32 @@ def test_the_field_deconstructs_to_its_public_name_and_is_sound():
 
 
 @isolate_apps("tests.tags.app")
+def test_a_plain_taggable_manager_on_a_cluster_is_one_warning():
+    class Thing(ClusterableModel):
+        tags = TaggableManager(through=TaggedItem)
+
+        class Meta:
+            app_label = "tags"
+
+    warnings = [message for message in Thing.check() if message.id.startswith("cluster.")]
+
+    assert warnings == [
+        checks.Warning(
+            "Thing.tags is a plain TaggableManager, which needs a saved instance and is written at once.",
+            hint="Use cluster.contrib.taggit.ClusterTaggableManager to make the tags a part of the cluster, or silence "
+            "cluster.W002.",
+            obj=Thing._meta.get_field("tags"),
+            id="cluster.W002",
+        )
+    ]
+    assert [message.id for message in (*Place.check(), *Dish.check())] == []
+
+
+@isolate_apps("tests.tags.app")
 def test_a_through_model_that_is_no_child_is_an_error():
     class Thing(ClusterableModel):
         tags = ClusterTaggableManager(through=TaggedItem)
+        others = ClusterTaggableManager(through=TaggedPlace)
 
         class Meta:
             app_label = "tags"
@@ -318,5 +396,61 @@ def test_a_through_model_that_is_no_child_is_an_error():
         class Meta:
             app_label = "tags"
 
-    for model in (Thing, Plain):
-        assert "cluster.E005" in [message.id for message in model._meta.get_field("tags").check()]
+    found = [
+        (message.msg, message.hint)
+        for model in (Thing, Plain)
+        for field in model._meta.local_many_to_many
+        for message in field.check()
+        if message.id == "cluster.E005"
+    ]
+
+    assert found == [
+        (
+            "taggit.TaggedItem is generic: it knows a Thing by its key alone, and so cannot be held before it has one.",
+            "Give the field a through model over TaggedItemBase with a ParentalKey named content_object to Thing.",
+        ),
+        (
+            "The content_object of tags.TaggedPlace must be a ParentalKey to Thing.",
+            "Give TaggedPlace a ParentalKey named content_object to Thing.",
+        ),
+        (
+            "A ClusterTaggableManager must be on a ClusterableModel, and tags.Plain is none.",
+            "Derive Plain from cluster.models.ClusterableModel, or use a TaggableManager.",
+        ),
+    ]
+
+
+@isolate_apps("tests.tags.app")
+def test_a_through_model_that_is_not_there_is_left_to_other_checks():
+    class Thing(ClusterableModel):
+        tags = ClusterTaggableManager(through="tags.Missing", to="taggit.Tag")
+
+        class Meta:
+            app_label = "tags"
+
+    assert "cluster.E005" not in [message.id for message in Thing._meta.get_field("tags").check()]
+
+
+def test_historical_models_have_tagged_items_that_are_written_at_once():
+    Place.objects.create(name="x")
+    history = ProjectState.from_apps(apps).apps
+    tag = history.get_model("taggit", "Tag").objects.create(name="quiet", slug="quiet")
+
+    history.get_model("tags", "Place").objects.get().tagged_items.create(tag=tag)
+
+    assert names(Place.objects.get()) == ["quiet"]
+
+
+def test_tags_of_an_inherited_model_are_held_and_saved():
+    cafe = Cafe(name="x", seats=4, tags=["quiet"])
+    other = Place(name="other", tags=["quiet"])
+
+    cafe.save()
+    other.save()
+    cafe.tags.add("old")
+    restored = Cafe.from_json(cafe.to_json())
+    restored.save()
+
+    assert names(Cafe.objects.prefetch_related("tags").get()) == ["quiet", "old"]
+    assert names(Place.objects.get(name="x")) == ["quiet", "old"]
+    assert cafe.tags.similar_objects() == [other]

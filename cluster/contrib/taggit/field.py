@@ -59,12 +59,28 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
         return [*super().check(**kwargs), *self._check_through()]
 
     def _check_through(self) -> list[checks.CheckMessage]:
+        if isinstance(self.through, str):
+            # A model that is not there; Django's own checks say so.
+            return []
+        label, name = self.through._meta.label, self.model.__name__
         if not issubclass(self.model, Clusterable):
             problem = f"A ClusterTaggableManager must be on a ClusterableModel, and {self.model._meta.label} is none."
-            hint = f"Derive {self.model.__name__} from cluster.models.ClusterableModel, or use a TaggableManager."
-        elif self.use_gfk or not isinstance(self.through._meta.get_field("content_object"), ParentalField):
-            problem = f"The content_object of {self.through._meta.label} must be a ParentalKey."
-            hint = f"Give {self.through.__name__} a ParentalKey named content_object to {self.model.__name__}."
+            hint = f"Derive {name} from cluster.models.ClusterableModel, or use a TaggableManager."
+        elif self.use_gfk:
+            problem = (
+                f"{label} is generic: it knows a {name} by its key alone, and so cannot be held before it has one."
+            )
+            hint = (
+                f"Give the field a through model over TaggedItemBase with a ParentalKey named content_object to {name}."
+            )
+        elif not self._is_child():
+            problem = f"The content_object of {label} must be a ParentalKey to {name}."
+            hint = f"Give {self.through.__name__} a ParentalKey named content_object to {name}."
         else:
             return []
         return [checks.Error(problem, hint=hint, obj=self, id="cluster.E005")]
+
+    def _is_child(self) -> bool:
+        key: Any = self.through._meta.get_field("content_object")
+        target: Any = key.related_model
+        return isinstance(key, ParentalField) and issubclass(self.model, target)

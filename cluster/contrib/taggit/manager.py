@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Count, Model, prefetch_related_objects
+from django.db.models import Count, Model, Value, prefetch_related_objects
 from taggit.managers import _TaggableManager
 from taggit.utils import require_instance_manager
 
-from cluster.contrib.taggit.names import folded
+from cluster.contrib.taggit.names import folded, give_slug, tags_named
 from cluster.fields.prefetching import OwnerKeys, PrefetchedRows, PrefetchPlan
 from cluster.queryset import FakeQuerySet
 from cluster.relations.state import has_row
@@ -76,10 +76,14 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
     ) -> None:
         """Make the tags exactly these, names or instances; the tagged items of those that stay are kept.
 
+        Prefetched tags that are these already are not loaded.
+
         Raises:
             ValueError: A tag is neither a string nor a tag; nothing was changed.
         """
         new = {folded(tag.name): tag for tag in [self._tag(tag, tag_kwargs) for tag in tags]}
+        if not self._is_held() and self._prefetched_names() == frozenset(new):
+            return
         items = {folded(item.tag.name): item for item in self._held_items()}
         self.get_tagged_item_manager().remove(*(item for name, item in items.items() if name not in new))
         for name, tag in new.items():
@@ -99,7 +103,8 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
         Each has the number as ``similar_tags``. Two queries, whether the tags are held or not.
         """
         key: Any = self.through._meta.get_field("content_object")
-        shared = self.through._default_manager.filter(tag__name__in=[tag.name for tag in self.all()])
+        tags = tags_named(self.through.tag_model()._default_manager.all(), [tag.name for tag in self.all()])
+        shared = self.through._default_manager.filter(tag__in=tags)
         if has_row(self.instance):
             shared = shared.exclude(content_object=self.instance)
         counts = dict(shared.values_list(key.attname).annotate(n=Count("pk")).order_by("-n", key.attname))
@@ -110,6 +115,16 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
         for row, number in similar:
             row.similar_tags = number
         return [row for row, _ in similar]
+
+    def most_common(self, min_count: int | None = None, extra_filters: dict[str, Any] | None = None) -> Any:
+        """Return tags by how often they are used, the most first, each with the number as ``num_times``.
+
+        On the class over all instances; on an instance, as in taggit, over its own tagged items: each tag once.
+        """
+        if self.instance is None or not self._is_held():
+            return super().most_common(min_count, extra_filters)
+        tags = self.get_queryset(extra_filters).annotate(num_times=Value(1)).order_by("-num_times")
+        return tags.filter(num_times__gte=min_count) if min_count else tags
 
     def get_prefetch_querysets(self, instances: list[Any], querysets: Sequence[Any] | None = None) -> PrefetchPlan:
         """Prefetch over instances that hold their tags and instances that do not: one query for the latter."""
@@ -137,10 +152,19 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
     def _held_items(self) -> list[Any]:
         """Return the held tagged items, beginning to hold them; the tags of all are fetched in one query."""
         self._remove_prefetched_objects()
-        items = list(self.get_tagged_item_manager().get_object_list())
         tag: Any = self.through._meta.get_field("tag")
-        prefetch_related_objects([item for item in items if not tag.is_cached(item)], tag.name)
+        items = list(self.get_tagged_item_manager().get_object_list())
+        unread = [item for item in items if getattr(item, tag.attname) is not None and not tag.is_cached(item)]
+        prefetch_related_objects(unread, tag.name)
+        # A tag that is missing, or gone while the item was in memory, is none; the database would say the same.
+        items = [item for item in items if tag.get_cached_value(item, default=None) is not None]
+        for item in items:
+            give_slug(item.tag)
         return items
+
+    def _prefetched_names(self) -> frozenset[str] | None:
+        prefetched = getattr(self.instance, "_prefetched_objects_cache", {}).get(self.prefetch_cache_name)
+        return None if prefetched is None else frozenset(folded(tag.name) for tag in prefetched)
 
     def _tag(self, tag: Any, tag_kwargs: dict[str, Any] | None) -> Any:
         tag_model = self.through.tag_model()
@@ -148,8 +172,7 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
             return tag
         if isinstance(tag, str):
             unsaved = tag_model(name=tag, **(tag_kwargs or {}))
-            if not unsaved.slug:
-                unsaved.slug = unsaved.slugify(tag)
+            give_slug(unsaved)
             return unsaved
         # taggit's own words.
         raise ValueError(f"Cannot add {tag} ({type(tag)}). Expected {tag_model} or str.")

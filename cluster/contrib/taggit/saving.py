@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 from taggit.models import ItemBase, TagBase
 
-from cluster.contrib.taggit.names import folded, stored_tags
+from cluster.contrib.taggit.names import folded, give_slug, stored_tags
 
 
 def store_tags(rows: Sequence[Model], using: str, **_kwargs: Any) -> None:
@@ -20,8 +20,11 @@ def store_tags(rows: Sequence[Model], using: str, **_kwargs: Any) -> None:
     """
     items: dict[Any, list[Any]] = {}
     for row in rows:
-        if isinstance(row, ItemBase) and row.tag_id is None and row.tag is not None:
-            items.setdefault(type(row).tag_model(), []).append(row)
+        # By the tag and not by its key, which a tag model can give before there is a row.
+        tag: Any = row._state.fields_cache.get("tag") if isinstance(row, ItemBase) else None
+        if tag is not None and tag._state.adding:
+            through: Any = type(row)
+            items.setdefault(through.tag_model(), []).append(row)
     for tag_model, unsaved in items.items():
         _store(tag_model, unsaved, using)
 
@@ -37,6 +40,8 @@ def _store(tag_model: Any, items: list[Any], using: str) -> None:
 def _made(tag_model: Any, tags: list[Any], using: str) -> dict[str, Any]:
     """Write new tags; the objects in memory stay as they are, for the save may yet fail."""
     copies = [tag_model(**_values(tag)) for tag in tags]
+    for tag in copies:
+        give_slug(tag)
     taken = _taken_slugs(tag_model, copies, using)
     in_bulk = [tag for tag in copies if tag.slug not in taken] if _can_be_in_bulk(tag_model) else []
     try:
