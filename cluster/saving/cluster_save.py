@@ -52,6 +52,8 @@ def save_cluster(
     fields, names = split_names(instance, update_fields)
     options: dict[str, Any] = {"force_insert": force_insert, "force_update": force_update, "update_fields": fields}
     if state.is_being_saved:
+        if state.row_write is not None:
+            options["update_fields"] = state.row_write.take_names(instance, fields)
         write_root(using=using, **options)
         return
     if update_fields is not None and not fields and not names:

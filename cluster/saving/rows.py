@@ -12,7 +12,7 @@ from django.db.models import Max, Model, QuerySet
 
 from cluster.errors import StaleClusterError
 from cluster.relations import Clusterable, ClusterState, ensure_state
-from cluster.relations.state import STATE
+from cluster.relations.state import STATE, RowWrite
 from cluster.saving.compare import columns_of, has_own_pre_save
 from cluster.saving.late_keys import take_generic_keys
 from cluster.saving.order import in_order
@@ -103,6 +103,24 @@ def save_row(instance: Model, **options: Any) -> None:
         return
     with being_saved([ensure_state(instance)]):
         instance.save(**options)
+
+
+def update_row(update: Update, before: dict[str, Any], using: str) -> None:
+    """Write the changed columns of a child.
+
+    A clusterable class's own ``save()`` is called as for any save, as it may do something of its own with
+    ``update_fields``; what it then asks for is narrowed to what has changed.
+    """
+    instance = update.instance
+    if not (isinstance(instance, Clusterable) and overrides_save(type(instance))):
+        save_row(instance, using=using, update_fields=[field.name for field in update.fields])
+        return
+    state = ensure_state(instance)
+    state.row_write = RowWrite(tuple(update.fields), before)
+    try:
+        save_row(instance, using=using)
+    finally:
+        state.row_write = None
 
 
 # Updating
@@ -216,7 +234,7 @@ def _update_one_by_one(model: type[Model], updates: list[Update], using: str) ->
     for each in updates:
         before = each.instance.__dict__.copy()
         try:
-            save_row(each.instance, using=using, update_fields=[field.name for field in each.fields])
+            update_row(each, before, using)
         except DatabaseError as error:
             if "did not affect any rows" in str(error):
                 raise stale(each) from error

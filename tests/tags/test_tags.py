@@ -289,8 +289,12 @@ def test_a_copy_has_tags_of_its_own():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_failed_save_leaves_the_tags_and_can_be_repeated():
-    with logged_statements() as log:
-        unsaved().save()
+    # The first save of a process may ask the server for its features, too.
+    for _ in range(2):
+        Place.objects.all().delete()
+        Tag.objects.all().delete()
+        with logged_statements() as log:
+            unsaved().save()
     Place.objects.all().delete()
     Tag.objects.all().delete()
     for statements in range(1, len(log.statements) + 1):

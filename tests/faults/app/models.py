@@ -122,6 +122,20 @@ class Diary(ClusterableModel):
         super().save(*args, **kwargs)
 
 
+class Remark(ClusterableModel):
+    """Its ``save()`` names what it writes, and leaves out what is set elsewhere."""
+
+    shelf = ParentalKey(Shelf, related_name="remarks")
+    text = models.CharField(max_length=80)
+    author = models.CharField(max_length=80)
+    position = models.IntegerField(default=0)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            kwargs["update_fields"] = {"text", "author"}
+        super().save(*args, **kwargs)
+
+
 class Page(models.Model):
     diary = ParentalKey(Diary, related_name="pages")
     text = models.CharField(max_length=80)
