@@ -2,8 +2,8 @@
 
 ``cluster_saving`` is sent in the transaction of a save, when it is known which rows below the root will be written and
 before any of them is. Its sender is the class of the root; receivers get ``instance``, ``rows`` (the instances that
-will be inserted or updated) and ``using``, and may still give the rows other values: here is the place to make what they
-point at.
+will be inserted or updated) and ``using``, and may still give the rows other values: here is the place to make what
+they point at.
 
 ``cluster_saved`` is sent when a save has put everything into the database, within the same transaction. Its sender is
 the class of the root; receivers get ``instance``, ``created``, ``plan`` (a ``cluster.saving.SavePlan``), ``using`` and

@@ -36,5 +36,6 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(asgiref|collections|dataclasses|datetime|decimal|django|enum|types|typing|uuid)\..*"),
     (r"py:.*", r"[A-Za-z_]+"),
-    (r"py:.*", r"cluster\.(queryset|relations|saving|fields|comparing|copying|serialization|collector|forms|contrib)\..*"),
+    (r"py:.*", r"cluster\.(queryset|relations|saving|fields|comparing|copying)\..*"),
+    (r"py:.*", r"cluster\.(serialization|collector|forms|contrib)\..*"),
 ]

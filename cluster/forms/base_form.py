@@ -20,6 +20,7 @@ from cluster.forms.error_paths import errors_by_path
 from cluster.forms.matching import NEW, Match
 from cluster.forms.place import Place
 from cluster.forms.preview import preview
+from cluster.forms.rendering import Rendered
 from cluster.forms.row_validation import validate_beyond
 from cluster.relations import ParentalField
 from cluster.saving.ways import overrides
@@ -33,7 +34,7 @@ def is_held(field: Any) -> bool:
     return isinstance(field, ParentalField) or bool(getattr(field, "_need_commit_after_assignment", False))
 
 
-class BaseClusterForm(ModelFormBase):  # type: ignore[misc]
+class BaseClusterForm(Rendered, ModelFormBase):  # type: ignore[misc]
     """A model form with formsets below it.
 
     Stands between a form's own class and Django's ``BaseModelForm``, so that a plain ``ModelForm`` becomes a row of a
@@ -64,6 +65,7 @@ class BaseClusterForm(ModelFormBase):  # type: ignore[misc]
         pool, pattern = self.place.pool, self.place.pattern
         self.base_fields = pool.fields_for(type(self), pattern, is_row=self.is_row)
         super().__init__(*args, **kwargs)
+        self._compare_with_the_instance()
         made = {name: self._make_formset(name, cls, kwargs) for name, cls in type(self).formsets.items()}
         self.formsets: dict[str, Any] = made  # type: ignore[misc]
 
@@ -95,11 +97,37 @@ class BaseClusterForm(ModelFormBase):  # type: ignore[misc]
 
     # Changes
 
+    def _compare_with_the_instance(self) -> None:
+        """Judge by the stored value what changed in fields that are not submitted with what was shown.
+
+        Browsers send that for fields whose default is a callable; documents and other clients do not, and a value
+        that they clear would not be seen to change.
+        """
+        is_new = self.instance._state.adding and self.match.child is None
+        if not self.is_bound or is_new:
+            return
+        for name, field in self.fields.items():
+            if field.show_hidden_initial:
+                shown = self.add_initial_prefix(name)
+                widget = field.hidden_widget()
+                field.show_hidden_initial = not widget.value_omitted_from_data(self.data, self.files, shown)
+
     @cached_property
     def changed_data(self) -> list[str]:
-        """The names of the fields and of the formsets whose data differ from what was shown."""
-        own = super().changed_data
-        return [*own, *(name for name, formset in self.formsets.items() if formset.has_changed())]
+        """The names of the fields whose data differ from what was shown; at the top also those of formsets.
+
+        Of a row these are its own fields alone: the classes of rows judge by them who changed what of the child itself.
+        """
+        own: list[str] = super().changed_data
+        return own if self.is_row else [*own, *self._changed_formsets]
+
+    @cached_property
+    def _changed_formsets(self) -> list[str]:
+        return [name for name, formset in self.formsets.items() if formset.has_changed()]
+
+    def has_changed(self) -> bool:
+        """Return whether the data of the form, or of a formset below it, differ from what was shown."""
+        return bool(self.changed_data or self._changed_formsets)
 
     # Validation
 
@@ -153,6 +181,7 @@ class BaseClusterForm(ModelFormBase):  # type: ignore[misc]
         return sum(len(errors) for errors in self.cluster_errors.values())
 
     def _post_clean(self) -> None:
+        self._fill_defaults()
         if not self.is_row:
             super()._post_clean()
             return
@@ -173,6 +202,16 @@ class BaseClusterForm(ModelFormBase):  # type: ignore[misc]
         # Django before 6.1 validates constraints with the fields, and always.
         if getattr(self, "_validate_constraints", True):
             self.validate_constraints()
+
+    def _fill_defaults(self) -> None:
+        """Give the default for what was emptied in a column that is not nullable, which Django leaves to the database.
+
+        Such is a ``JSONField(blank=True, default=dict)``: Django's forms make ``None`` of an empty text for it.
+        """
+        for field in self.instance._meta.concrete_fields:
+            is_plain = not (field.null or field.is_relation or field.primary_key)
+            if is_plain and field.has_default() and self.cleaned_data.get(field.name, field) is None:
+                self.cleaned_data[field.name] = field.get_default()
 
     def _hidden_key_names(self) -> list[str]:
         assert self.place is not None

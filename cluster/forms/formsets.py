@@ -32,6 +32,7 @@ from cluster.forms.matching import (
     match_keys,
 )
 from cluster.forms.place import Place
+from cluster.forms.rendering import Rendered
 from cluster.forms.row_validation import validate_beyond, validate_siblings
 from cluster.queryset import FakeQuerySet
 
@@ -49,7 +50,7 @@ def shown_relations(form_class: Any) -> list[str]:
     return names
 
 
-class BaseTransientModelFormSet(ModelFormSetBase):  # type: ignore[misc]
+class BaseTransientModelFormSet(Rendered, ModelFormSetBase):  # type: ignore[misc]
     """A model formset whose objects may be in memory only.
 
     Attributes:

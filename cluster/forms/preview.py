@@ -14,7 +14,7 @@ def preview(form: Any) -> Any:
 
 def twin_of(form: Any, instance: Any) -> Any:
     """Return a form like ``form`` that was not cleaned yet, for another instance; whatever else it has is shared."""
-    twin = _uncleaned(form, {"changed_data", "_is_broken_beyond", "cleaned_data", "save_m2m"})
+    twin = _uncleaned(form, {"changed_data", "_changed_formsets", "_is_broken_beyond", "cleaned_data", "save_m2m"})
     twin.instance = instance
     twin.fields = copy.deepcopy(form.fields)
     twin._bound_fields_cache = {}

@@ -35,8 +35,8 @@ def whole(form):
         value = bound.value()
         if isinstance(value, list):
             data[bound.html_name] = [str(getattr(each, "pk", each)) for each in value]
-        elif value is not None and value is not False:
-            data[bound.html_name] = str(value)
+        elif value is not False:
+            data[bound.html_name] = "" if value is None else str(value)
     for formset in form.formsets.values():
         data |= {bound.html_name: str(bound.value()) for bound in formset.management_form}
         for row in formset.forms:

@@ -259,3 +259,35 @@ def test_dates_that_are_missing_or_of_other_days_are_no_conflict() -> None:
 
     assert problems(missing) == {"visits[0].day": ["This field cannot be null."]}
     assert problems(other) == {}
+
+
+@isolate_apps("tests.testapp")
+def test_rows_that_are_alike_in_their_nulls_meet_where_nulls_are_not_distinct():
+    class Group(ClusterableModel):
+        name = models.CharField(max_length=80)
+        facts = models.JSONField(default=dict)
+
+        class Meta:
+            app_label = "testapp"
+            db_table = Band._meta.db_table
+
+    class Player(models.Model):
+        band = ParentalKey(Group, related_name="players")
+        name = models.CharField(max_length=80)
+        instrument = models.CharField(max_length=80, blank=True)
+        born = models.DateField(null=True, blank=True)
+
+        class Meta:
+            app_label = "testapp"
+            db_table = Member._meta.db_table
+            constraints = [
+                models.UniqueConstraint(fields=["instrument", "born"], nulls_distinct=False, name="one_of_a_kind")
+            ]
+
+    Member.objects.create(band=Band.objects.create(name="x"), name="a", instrument="drums")
+    group = Group(name="y", players=[Player(name="b", instrument="drums"), Player(name="c", instrument="bass")])
+
+    with pytest.raises(ValidationError) as raised:
+        group.clean_cluster(validate_constraints=True)
+
+    assert list(raised.value.message_dict) == ["players[0].__all__"]
