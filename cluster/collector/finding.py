@@ -90,13 +90,11 @@ def _any_of(attnames: Sequence[str], values: Sequence[tuple[Any, ...]]) -> Q:
 
 def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
     """Yield the names of fields of a model's own table that are unique, alone or together, the key apart."""
-    own = {field.name for field in model._meta.local_fields}
     for field in model._meta.local_concrete_fields:
         if field.unique and not field.primary_key:
             yield (field.name,)
-    for names in model._meta.unique_together:
-        if own.issuperset(names):
-            yield tuple(names)
+    # Django's checks let no field of a parent's table in here.
+    yield from map(tuple, model._meta.unique_together)
     for constraint in model._meta.constraints:
         if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None:
             yield tuple(constraint.fields)
@@ -114,10 +112,7 @@ def unique_attnames(model: type[Model]) -> set[str]:
 
 
 def differences(model: type[Model], decoded: Decoded, current: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values in which a row of a file differs from a row of the database, as the file writes values.
-
-    A file keeps milliseconds, the database microseconds: what reads the same in a file is the same.
-    """
+    """Return the values in which a row of a file differs from a row of the database, as the file writes values."""
     return {
         field.attname: decoded.values[field.attname]
         for field in insertable(model)

@@ -111,7 +111,8 @@ class HeldWalk(Walk):
     def _hold_links(self, model: type[Model], key: Any, instance: Model) -> None:
         if not isinstance(instance, Clusterable):
             return
-        by_name = {edge.name: edge for edge in self.book.edges(model).many}
+        tables = (model, *map(concrete, model._meta.all_parents))
+        by_name = {edge.name: edge for table in tables for edge in self.book.edges(table).many}
         for relation in relations_of(type(instance)).links:
             for target in instance.held_objects(relation.name) or ():
                 if target.pk is None:

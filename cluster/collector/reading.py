@@ -87,7 +87,8 @@ class Document:
             for line in self._stream:
                 yield line if isinstance(line, bytes) else line.encode()
             return
-        with opened(self.path) as stream:
+        path: Any = self.path
+        with opened(path) as stream:
             yield from stream
 
     def rows(self) -> Iterator[FileRow]:
@@ -139,10 +140,8 @@ def rewindable(stream: IO[Any]) -> IO[Any]:
 
 
 @contextmanager
-def opened(path: Path | None) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading; ``.gz`` is decompressed."""
-    if path is None:
-        raise FileNotFoundError("There is no file to load.")
     if path.suffix == ".gz":
         with gzip.open(path, "rb") as stream:
             yield stream  # type: ignore[misc]

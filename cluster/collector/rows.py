@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import CompositePrimaryKey, Field, ForeignKey, Model
 from django.utils.encoding import is_protected_type
 
@@ -14,11 +13,12 @@ from cluster.collector.edges import Edge, has_natural_key
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
 from cluster.collector.walk import Walk
+from cluster.serialization.encoding import ClusterJSONEncoder
 
 Convert = Callable[[Any], Any]
 PLAIN = (str, int, float, bool, type(None))
 
-encode = DjangoJSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
+encode = ClusterJSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 
 
 class Holder:

@@ -133,7 +133,7 @@ class Writer:
                 rows = model._base_manager.using(self.using).filter(among("pk", piece))
                 rows._raw_delete(self.using)
 
-    def delete(self, model: type[Model], keys: Iterable[Any], *, is_counted: bool = True) -> None:
+    def delete(self, model: type[Model], keys: Iterable[Any]) -> None:
         """Delete rows by key; nothing hangs on them any more."""
         for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
             rows = model._base_manager.using(self.using).filter(among("pk", piece))
@@ -143,8 +143,7 @@ class Writer:
             else:
                 deleted = {model._meta.label: rows._raw_delete(self.using)}
             for label, number in deleted.items():
-                if is_counted:
-                    self.report.count("deleted", label, number)
+                self.report.count("deleted", label, number)
 
     # Links ------------------------------------------------------------------------------------------------------------
 

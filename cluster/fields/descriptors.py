@@ -28,10 +28,10 @@ class HeldRelationDescriptor:
         return self.related_manager_cls.of(instance)
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if not isinstance(instance, Clusterable):
+        if isinstance(instance, Clusterable):
+            self.related_manager_cls.of(instance).set(value)
+        else:
             super().__set__(instance, value)  # type: ignore[misc]
-            return
-        self.related_manager_cls.of(instance).set(value)
 
 
 class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor):  # type: ignore[misc, type-arg]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError
 from django.db.models import Model, QuerySet
 from django.db.models.sql.compiler import PositionRef
@@ -88,10 +87,7 @@ def part_rows(compiler: HeldCompiler, part: Any, hidden: dict[str, Any]) -> list
 
 
 def _live_values(inner: Any) -> list[CombinedRow]:
-    try:
-        return [CombinedRow(tuple(row)) for row in inner.results_iter(tuple_expected=True)]
-    except EmptyResultSet:
-        return []
+    return [CombinedRow(tuple(row)) for row in inner.results_iter(tuple_expected=True)]
 
 
 def model_row(instance: Model, annotations: Sequence[Any]) -> CombinedRow:

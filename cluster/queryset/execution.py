@@ -68,9 +68,13 @@ class HeldCompiler(PlanningCompiler):
     def _combined_instances(self) -> Iterator[tuple[Model, dict[str, Any]]]:
         names = list(self.query.annotation_select)
         for row in combined_rows(self):
-            if row.instance is not None:
-                values = row.output()[len(row.values) - len(names) :]
-                yield row.instance, dict(zip(names, values, strict=True))
+            if row.instance is None:
+                raise NotInMemoryError(
+                    f"Cannot make {self.query.model._meta.object_name} objects in memory of the values that another "
+                    "part of a combined query gives: select the same in all parts."
+                )
+            values = row.output()[len(row.values) - len(names) :]
+            yield row.instance, dict(zip(names, values, strict=True))
 
     def combined_part(self) -> list[CombinedRow]:
         """Run the query as a part of a combined one."""

@@ -133,28 +133,27 @@ def plain_column(model: type[Model], name: str) -> PlainColumn | None:
         return None
     if not isinstance(field, Field) or not field.concrete or isinstance(field, (CompositePrimaryKey, GeneratedField)):
         return None
+    # A many-to-many counts as concrete in Django 5.2.
     if field.is_relation and not (field.many_to_one or field.one_to_one):
         return None
     target = concrete_target(field)
     return PlainColumn(field) if is_plain_field(target) and not isinstance(target, JSONField) else None
 
 
-def forward_column(model: type[Model], names: Sequence[str]) -> tuple[PlainColumn, Sequence[str]] | None:
+def forward_column(
+    model: type[Model], names: Sequence[str], path: tuple[Any, ...] = ()
+) -> tuple[PlainColumn, Sequence[str]] | None:
     """Return the column that the first names lead to over forward keys, and the names behind it.
 
     A foreign key in the end is the column itself: no target is fetched for its key.
     """
-    path: list[Any] = []
-    for position, name in enumerate(names):
-        column = plain_column(model, name)
-        if column is None:
-            return None
-        rest = names[position + 1 :]
-        if not _leads_on(column, rest, name):
-            return (ForwardColumn(tuple(path), column.field) if path else column), rest
-        path.append(column.field)
-        model = column.field.related_model  # type: ignore[assignment]
-    return None
+    name, *rest = names
+    column = plain_column(model, name)
+    if column is None:
+        return None
+    if not _leads_on(column, rest, name):
+        return (ForwardColumn(path, column.field) if path else column), rest
+    return forward_column(column.field.related_model, rest, (*path, column.field))  # type: ignore[arg-type]
 
 
 def _leads_on(column: PlainColumn, rest: Sequence[str], name: str) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db.models.expressions import Col, Exists, Subquery, Value
 from django.db.models.lookups import Exact
 from django.db.models.sql import Query
@@ -167,10 +166,7 @@ def run_live(query: Query, compiler: Compiler) -> Rows:
     live = query.clone()
     live.subquery = False
     using = getattr(query, "_db", None) or compiler.using
-    try:
-        return list(live.get_compiler(using).results_iter(tuple_expected=True))
-    except EmptyResultSet:
-        return []
+    return list(live.get_compiler(using).results_iter(tuple_expected=True))
 
 
 def _row_runner(query: Query, compiler: Compiler) -> Runner:

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import models
+from django.test.utils import isolate_apps
 
+from cluster.fields import ParentalKey
+from cluster.models import ClusterableModel
 from tests.faults.app.models import Box, Flag, Label, Lid, Shelf, Sticker, Thing, Visit
 from tests.support import build_band, build_full_band, logged_statements, stored_rows
 from tests.testapp.models import Album, Band, City, Country, Dance, Hall, Member, Show, Song, Stop, Ticket, Tour, Verse
@@ -265,7 +269,7 @@ def test_dates_that_are_missing_or_of_other_days_are_no_conflict() -> None:
 def test_rows_that_are_alike_in_their_nulls_meet_where_nulls_are_not_distinct():
     class Group(ClusterableModel):
         name = models.CharField(max_length=80)
-        facts = models.JSONField(default=dict)
+        facts = models.JSONField(default=dict, blank=True)
 
         class Meta:
             app_label = "testapp"

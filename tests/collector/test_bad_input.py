@@ -4,10 +4,13 @@ import io
 import json
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 
 from cluster.collector import Collector, Manifest, load, verify
 from cluster.errors import SerializedDataError
-from tests.collector.app.models import Client, Draft, Task
+from tests.collector.app.models import Client, Draft, Tag, Task
 from tests.collector.builders import build_tenant, row_counts
 from tests.collector.test_loading import RENAMED, dumped, load_text
 
@@ -172,3 +175,40 @@ def test_rows_that_need_each_other_by_keys_that_cannot_be_null_are_refused_in_a_
         load_text(text, "copy", manifest=manifest)
 
     assert Task.objects.count() == Draft.objects.count() == 0
+
+
+def test_a_verification_names_values_that_cannot_be_read():
+    found = verify(io.StringIO(lines({"model": "zoo.draft", "pk": 1, "fields": {"client": "x", "title": "t"}})))
+
+    assert not found
+    assert [problem.message.split(":")[0] for problem in found.problems] == ["zoo.Draft.client cannot be 'x'"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_migrations_of_a_file_are_those_that_the_database_has():
+    recorder = MigrationRecorder(connection)
+    for app_label in ("zoo", "music"):
+        recorder.record_applied(app_label, "0001_initial")
+
+    try:
+        _, manifest = dumped(Client.objects.create(name="acme"))
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(recorder.Migration)
+
+    assert manifest.migrations == {"zoo": ["0001_initial"]}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_table_of_imports_is_not_made_where_that_would_commit():
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS cluster_import")
+
+    with transaction.atomic():
+        if connection.features.can_rollback_ddl:
+            load_text(lines(TAG), import_id="first")
+        else:
+            with pytest.raises(ImproperlyConfigured, match=r"The table cluster_import cannot be made inside a trans"):
+                load_text(lines(TAG), import_id="first")
+
+    assert Tag.objects.exists() is connection.features.can_rollback_ddl

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from cluster.collector import LINK, OWN, REF, SKIP, Collector, Role
 from cluster.errors import CollectionLimitError, StaleClusterError
+from cluster.serialization.encoding import ClusterJSONEncoder
 from tests.collector.app.models import (
     Archived,
     BigClient,
@@ -65,12 +66,12 @@ def test_nothing_of_another_tenant_is_in_the_file():
     assert shared == {"zoo.tag", "zoo.person", "zoo.currency"}
 
 
-def test_a_row_is_exactly_what_the_serializer_of_django_writes():
+def test_a_row_is_exactly_what_the_serializer_of_django_writes_with_times_in_full():
     client = build_tenant()
     collection = Collector(client).collect()
     expected = {}
     for instance in collection:
-        text = serializers.serialize("jsonl", [instance], use_natural_foreign_keys=True)
+        text = serializers.serialize("jsonl", [instance], use_natural_foreign_keys=True, cls=ClusterJSONEncoder)
         row = json.loads(text)
         expected[row["model"], json.dumps(row["pk"])] = row
 

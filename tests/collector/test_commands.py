@@ -10,15 +10,21 @@ from cluster.collector import SKIP, Collector
 from cluster.management.progress import CountedLines, progress_on
 from tests.collector.app.models import Client, Note, Stop, Task
 from tests.collector.builders import build_tenant, row_counts
-from tests.collector.test_sources import Broken
+from tests.collector.test_sources import Archive, Broken
 
 pytestmark = pytest.mark.django_db
 
 SKIPPING = {"zoo.Note": SKIP}
+MISNAMED = {"zoo.Client.gone": SKIP}
+PROTECTED = {"zoo.Client.invoices": SKIP}
 
 
 class WithBroken(Collector):
     sources = [Broken()]
+
+
+class WithArchive(Collector):
+    sources = [Archive()]
 
 
 def run(name, *arguments, **options):
@@ -180,3 +186,46 @@ def test_progress_is_counted_lines_without_tqdm(monkeypatch):
 
     assert isinstance(progress, CountedLines)
     assert terminal.getvalue() == "12000 rows24000 rows30000 rows"
+
+
+def test_rules_that_name_nothing_are_an_error_of_the_command():
+    client = Client.objects.create(name="acme")
+    rules = "tests.collector.test_commands.MISNAMED"
+
+    with pytest.raises(CommandError, match=r"The rule 'zoo.Client.gone': zoo.Client has no relation 'gone', only: "):
+        run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "--dry-run", rules=rules)
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error_of_the_command(tmp_path):
+    client = Client.objects.create(name="acme")
+
+    with pytest.raises(CommandError, match=r"No such file or directory"):
+        run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(tmp_path / "gone" / "x.jsonl"))
+
+
+def test_the_entries_of_sources_are_reported(tmp_path):
+    client = Client.objects.create(name="acme")
+    rules = "tests.collector.test_commands.WithArchive"
+
+    out = run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(tmp_path / "x.jsonl"), rules=rules)
+
+    assert out.splitlines()[-1] == "archive: 0 collected"
+
+
+def test_rows_that_protect_end_an_erasure_with_an_error():
+    client = build_tenant()
+    before = row_counts()
+    rules = "tests.collector.test_commands.PROTECTED"
+
+    with pytest.raises(CommandError, match=r"Cannot delete rows of zoo.Client: 1 rows of zoo.Invoice that stay point"):
+        run("erasecluster", "zoo.Client", "--pks", str(client.pk), "--noinput", rules=rules)
+
+    assert row_counts() == before
+
+
+def test_a_verification_without_verbosity_is_silent(tmp_path):
+    client = Client.objects.create(name="acme")
+    path = tmp_path / "acme.jsonl"
+    run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(path))
+
+    assert run("verifycluster", str(path), verbosity=0) == ""

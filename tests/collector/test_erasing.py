@@ -266,3 +266,13 @@ def test_a_person_of_several_tenants_is_erased_alone():
     assert report.of("deleted") == {"zoo.Person": 1, "zoo.Person_languages": 1, "zoo.Watch": 2}
     assert difference(before, row_counts()) == report.of("deleted")
     assert not Task.objects.exclude(assignee=None).exists()
+
+
+def test_reports_add_up_with_their_keys_and_with_nothing_else():
+    one, other = Report(keys={Client: {1: 5}}), Report(keys={Client: {2: 6}})
+
+    total = one + other
+
+    assert total.keys == {Client: {1: 5, 2: 6}}
+    with pytest.raises(TypeError, match=r"unsupported operand"):
+        one + "text"

@@ -16,6 +16,7 @@ from tests.collector.app.models import (
     Bookmark,
     Catalogue,
     Client,
+    Currency,
     Draft,
     Invoice,
     Item,
@@ -223,3 +224,54 @@ def test_a_restore_calls_receivers_of_what_it_deletes():
 def test_a_restore_needs_the_manifest():
     with pytest.raises(SerializedDataError, match=r"To load in the mode 'restore' the manifest is needed"):
         load(io.StringIO(json.dumps({"model": "zoo.tag", "pk": 1, "fields": {"name": "x"}})), "restore")
+
+
+def test_a_shared_row_that_is_gone_is_inserted_again():
+    client = build_tenant()
+    text, manifest = dumped(client)
+    Client.objects.update(currency=None)
+    Invoice.objects.all().delete()
+    Person.objects.update(currency=None)
+    Currency.objects.all().delete()
+
+    report = load_text(text, "restore", manifest=manifest)
+
+    assert report.of("inserted") == {"zoo.Currency": 1, "zoo.Invoice": 1}
+    assert Client.objects.get().currency == Currency.objects.get()
+
+
+def test_rows_that_moved_together_are_each_refused_once():
+    client, other = build_tenant(), build_tenant("other")
+    text, manifest = dumped(client)
+    place = Project.objects.filter(client=other)[0]
+    moved = Task.objects.filter(project__client=client, parent=None)[0]
+    Task.objects.filter(pk=moved.pk).update(project=place)
+    Task.objects.filter(parent=moved).update(project=place)
+
+    with pytest.raises(SerializedDataError) as refused:
+        load_text(text, "restore", manifest=manifest)
+
+    assert [problem.message.split(" by now")[0] for problem in refused.value.problems] == [
+        f"zoo.Task {key} belongs to zoo.Project {place.pk}" for key in (moved.pk, moved.subtasks.get().pk)
+    ]
+
+
+def test_receivers_of_links_are_called_for_what_a_restore_takes_away():
+    client = build_tenant()
+    text, manifest = dumped(client)
+    task = Task.objects.filter(parent=None)[0]
+    task.tags.add(Tag.objects.get(name="blue"))
+    seen = []
+
+    def receive(sender, action, pk_set, **kwargs):
+        seen.append((action, pk_set))
+
+    signals.m2m_changed.connect(receive, sender=Task.tags.through)
+    try:
+        load_text(text, "restore", manifest=manifest)
+    finally:
+        signals.m2m_changed.disconnect(receive, sender=Task.tags.through)
+
+    gone = {Tag.objects.get(name="blue").pk}
+    assert seen == [("pre_remove", gone), ("post_remove", gone)]
+    assert task.tags.count() == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import operator
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -253,8 +252,6 @@ def build_year(lookup: Any) -> LookupTest:
 
 
 def _check_year(year: Any, *, iso: bool) -> None:
-    if isinstance(year, (float, Decimal)):
-        year = int(year)
     if iso:
         datetime.date.fromisocalendar(year, 1, 1)
     datetime.date(year, 1, 1)

@@ -223,6 +223,12 @@ class Node(models.Model):
     size = models.IntegerField(default=1)
 
 
+class Twin(models.Model):
+    """Cannot do without another row of its table; it may be itself."""
+
+    other = models.ForeignKey("self", on_delete=models.CASCADE, related_name="twins")
+
+
 # Signals --------------------------------------------------------------------------------------------------------------
 
 

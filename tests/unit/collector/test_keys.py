@@ -3,6 +3,7 @@ from __future__ import annotations
 from array import array
 from uuid import UUID
 
+from cluster.collector.keymap import PENDING
 from cluster.collector.keys import extended, in_order, sorted_keys
 
 
@@ -21,3 +22,7 @@ def test_keys_are_ordered_by_value_or_else_by_text():
     assert in_order({other, one}) == [one, other]
     assert in_order(["a", 1]) == ["a", 1]
     assert list(sorted_keys(array("q", [2, 1]))) == [1, 2]
+
+
+def test_a_key_that_is_not_there_yet_says_so():
+    assert f"needs {[PENDING]}" == "needs [PENDING]"

@@ -9,8 +9,11 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
+from django.test.utils import isolate_apps
 
 from cluster.errors import HeldRelationsError, UnsavedParentError
+from cluster.fields import ParentalKey
+from cluster.models import ClusterableModel
 from tests.support import logged_statements
 from tests.testapp.models import (
     Album,
@@ -380,3 +383,66 @@ def test_templates_may_read_but_not_write():
     assert band.members.do_not_call_in_templates
     for name in ("add", "remove", "set", "clear", "create", "commit", "bulk_create", "update"):
         assert getattr(band.members, name).alters_data
+
+
+def test_a_child_leaves_a_live_parent_without_a_word_to_it():
+    old, new = Band.objects.create(name="old"), Band(name="new")
+    member = Member.objects.create(band=old, name="a")
+
+    new.members.add(member)
+
+    assert not old.members.is_deferring
+    assert list(new.members.all()) == [member]
+    assert member.band is new
+
+
+def test_commit_and_bulk_update_can_be_awaited():
+    band = Band.objects.create(name="x", members=[Member(name="a")])
+    member = band.members.get()
+    member.name = "b"
+
+    number = async_to_sync(band.members.abulk_update)([member], ["name"])
+    before = Member.objects.get().name
+    async_to_sync(band.members.acommit)()
+
+    assert (number, before) == (1, "a")
+    assert Member.objects.get().name == "b"
+
+
+@isolate_apps("tests.testapp")
+def test_a_manager_that_is_made_in_its_own_way_is_made_so_each_time():
+    class Counted(models.Manager):  # type: ignore[type-arg]
+        made = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            type(self).made += 1
+
+    class Parent(ClusterableModel):
+        class Meta:
+            app_label = "testapp"
+
+    class Child(models.Model):
+        parent = ParentalKey(Parent, related_name="children")
+
+        objects = Counted()
+
+        class Meta:
+            app_label = "testapp"
+
+    parent = Parent()
+
+    before = type(parent.children).made
+    manager = parent.children
+
+    assert type(manager).made == before + 1
+
+
+def test_a_parent_that_holds_nothing_to_write_may_be_created_in_bulk():
+    band = Band(name="x")
+    held = band.members.get_object_list()
+
+    Band.objects.bulk_create([band])
+
+    assert list(held) == []
+    assert Band.objects.get().name == "x"

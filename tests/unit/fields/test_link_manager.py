@@ -238,3 +238,60 @@ def test_the_field_gives_a_form_the_held_objects():
 def test_the_through_model_can_be_reached():
     assert unsaved().genres.through is Band.genres.through
     assert Band.genres.rel is Band._meta.get_field("genres").remote_field
+
+
+@every_state
+def test_removing_a_key_that_is_not_linked_is_passed_over(build: Callable[[], Band], genres: dict[str, Genre]):
+    band = build()
+
+    band.genres.remove(genres["jazz"].pk, genres["rock"].pk)
+
+    assert names(band) == ["folk"]
+
+
+@every_state
+def test_what_is_found_is_neither_made_nor_linked_again(build: Callable[[], Band], genres: dict[str, Genre]):
+    band = build()
+
+    got = band.genres.get_or_create(name="rock")
+    updated = band.genres.update_or_create(name="folk", defaults={"name": "folk rock"})
+
+    assert got == (genres["rock"], False)
+    assert updated == (genres["folk"], False)
+    assert names(band) == ["folk rock", "rock"]
+
+
+def test_an_object_is_made_with_what_its_link_is_to_have():
+    festival = Festival(name="x")
+
+    festival.bands.create(name="Led", through_defaults={"stage": "left"})
+    festival.bands.get_or_create(name="Zep", through_defaults={"stage": lambda: "right"})
+    festival.bands.update_or_create(name="Pelin", through_defaults={"stage": "back"})
+    festival.save()
+
+    assert list(Appearance.objects.order_by("pk").values_list("band__name", "stage")) == [
+        ("Led", "left"),
+        ("Zep", "right"),
+        ("Pelin", "back"),
+    ]
+
+
+def test_links_are_set_by_the_base_method_as_by_set():
+    festival = Festival(name="x")
+
+    festival.bands.set_base([Band.objects.create(name="Led")], through_defaults={"stage": "left"})
+    before = Appearance.objects.count()
+    festival.save()
+
+    assert before == 0
+    assert Appearance.objects.get().stage == "left"
+
+
+def test_raw_links_are_written_at_once():
+    band = held()
+    band.genres.clear()
+
+    band.genres.set_base([Genre.objects.get(name="jazz")], raw=True)
+
+    assert not band.genres.is_deferring
+    assert names(Band.objects.get()) == ["jazz"]

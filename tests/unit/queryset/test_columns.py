@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Value
 
 from cluster.errors import NotInMemoryError
+from cluster.queryset import FakeQuerySet
 from cluster.queryset.columns import UnsavedKey, column_reader, exact_type, plain_reader, prepared_value
 from tests.testapp.models import Album, Attachment, Band, Label, Member, Playlist, Song
 
@@ -105,3 +106,20 @@ def test_a_field_with_its_own_form_compares_in_it() -> None:
     assert exact_type(Shout()) is None
     assert prepared_value("abc", Shout()) == "ABC"
     assert prepared_value(None, Shout()) is None
+
+
+def test_an_expression_for_a_constant_is_prepared_as_the_constant():
+    assert prepared_value(Value("3"), Album._meta.get_field("position")) == 3
+
+
+def test_a_column_behind_a_descriptor_of_its_own_is_read_though_it_was_deferred(db: None):
+    Attachment.objects.create(band=Band.objects.create(name="x"), file="a.txt")
+    deferred = Attachment.objects.defer("file").get()
+
+    assert list(FakeQuerySet(Attachment, [deferred]).values_list("file", flat=True)) == ["a.txt"]
+
+
+def test_moments_without_zones_need_no_preparing_where_there_are_no_zones(settings: Any):
+    settings.USE_TZ = False
+
+    assert exact_type(Song._meta.get_field("recorded")) is datetime.datetime

@@ -3,8 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db.models import F, Q
+from django.contrib.postgres.lookups import DataContains
+from django.db import models
+from django.db.models import F, Q, lookups
+from django.test.utils import isolate_apps
 
+from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet, ListSource, held_queryset
 from cluster.queryset.fake import is_untouched
 from tests.testapp.models import Album, Band, Credit, Genre, Label, Member, Person, Song
@@ -198,3 +202,41 @@ def test_a_live_queryset_with_anything_in_it_is_answered_from_the_source() -> No
 
     assert [song.title for song in held_queryset(live, ListSource(Song, songs))] == ["d", "c"]
     assert list(held_queryset(Song.objects.values("title"), ListSource(Song, songs[:1]))) == [{"title": "a"}]
+
+
+@isolate_apps("tests.testapp")
+def test_a_lookup_of_a_fields_own_is_not_answered_as_djangos():
+    class Loud(models.CharField):  # type: ignore[type-arg]
+        pass
+
+    class Shouts(lookups.Contains):
+        def as_sql(self, compiler: Any, connection: Any) -> Any:
+            raise AssertionError("no SQL is made")
+
+    class Cry(models.Model):
+        text = Loud(max_length=10)
+
+        class Meta:
+            app_label = "testapp"
+
+    Loud.register_lookup(Shouts)
+
+    with pytest.raises(NotInMemoryError, match="Shouts"):
+        list(FakeQuerySet(Cry, [Cry(text="a")]).filter(text__contains="a"))
+
+
+@isolate_apps("tests.testapp")
+def test_a_lookup_of_djangos_without_a_meaning_in_memory_is_refused():
+    class Kept(models.CharField):  # type: ignore[type-arg]
+        pass
+
+    class Chart(models.Model):
+        places = Kept(max_length=10)
+
+        class Meta:
+            app_label = "testapp"
+
+    Kept.register_lookup(DataContains)
+
+    with pytest.raises(NotInMemoryError, match="DataContains"):
+        list(FakeQuerySet(Chart, [Chart(places="a")]).filter(places__contains="a"))

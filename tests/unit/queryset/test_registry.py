@@ -144,3 +144,7 @@ def test_registered_classes_are_listed() -> None:
 
     assert Twice in registry.functions.registered()
     assert F not in registry.functions.registered()
+
+
+def test_a_class_without_any_known_ancestor_has_no_meaning():
+    assert registry.functions.find(object) is None

@@ -181,3 +181,24 @@ def test_a_key_given_meanwhile_may_change_the_order():
     second.pk = 1
 
     assert not held.is_in_key_order()
+
+
+def test_an_object_is_found_by_the_key_that_it_was_given_later():
+    member, other = Member(name="a"), Member(name="b")
+    held = HeldList([member, other])
+    assert len(held) == 2
+
+    member.pk = 5
+
+    assert held.by_key((Member, 5)) is member
+    assert held.by_key((Member, 6)) is None
+    assert held.add(Member(pk=5, name="new")) is member
+
+
+def test_links_that_were_made_through_the_relation_are_so_after_pickling():
+    links = HeldLinks([Genre(name="made"), Genre(name="linked")])
+    links.note_made(links[0])
+
+    restored = pickle.loads(pickle.dumps(links))
+
+    assert [(genre.name, restored.is_made(genre)) for genre in restored] == [("made", True), ("linked", False)]

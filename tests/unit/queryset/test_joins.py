@@ -1,0 +1,148 @@
+"""Joins, and the subqueries that stand for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import models
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.test.utils import isolate_apps
+
+from cluster.queryset import FakeQuerySet
+from tests.testapp.models import Band, Genre, Label, Member, Stop, Tour
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_subquery_that_can_have_no_row_gives_null():
+    members = FakeQuerySet(Member, [Member(name="a")])
+    nothing = Band.objects.filter(pk__in=[])
+
+    found = members.annotate(band_name=Subquery(nothing.values("name")[:1])).values_list("band_name", flat=True)
+
+    assert list(found) == [None]
+    assert list(members.filter(name__in=nothing.values("name"))) == []
+
+
+def test_a_subquery_tied_by_an_inequality_is_asked_for_each_row(django_assert_num_queries: Any):
+    Label.objects.create(name="b")
+    Label.objects.create(name="c")
+    members = FakeQuerySet(Member, [Member(name="a"), Member(name="b"), Member(name="c")])
+    above = Label.objects.filter(name__gt=OuterRef("name")).order_by("name").values("name")[:1]
+
+    with django_assert_num_queries(3):
+        found = list(members.annotate(following=Subquery(above)).values_list("following", flat=True))
+
+    assert found == ["b", "c", None]
+
+
+def test_a_subquery_tied_inside_another_condition_is_asked_for_each_row(django_assert_num_queries: Any):
+    Label.objects.create(name="b", city="x")
+    members = FakeQuerySet(Member, [Member(name="b"), Member(name="x")])
+    tied = Label.objects.filter(Q(name=OuterRef("name")) | Q(city=OuterRef("name")))
+
+    with django_assert_num_queries(2):
+        assert members.filter(Exists(tied)).count() == 2
+
+
+def test_a_subquery_that_counts_without_groups_is_asked_for_each_row(django_assert_num_queries: Any):
+    Label.objects.create(name="b")
+    members = FakeQuerySet(Member, [Member(name="a"), Member(name="b")])
+    counted = Label.objects.filter(name=OuterRef("name")).annotate(n=Count("pk")).values("n")
+
+    found = members.annotate(n=Subquery(counted)).values_list("n", flat=True)
+
+    assert list(found) == [None, 1]
+
+
+def test_links_made_from_held_objects_are_told_apart_by_their_keys():
+    folk, rock = Genre(name="folk"), Genre(name="rock")
+    bands = FakeQuerySet(Band, [Band(name="both", genres=[folk, rock]), Band(name="one", genres=[rock])])
+
+    found = bands.filter(genres__name="rock").exclude(genres__name="folk")
+    same_link = bands.filter(Q(genres__name="rock") & ~Q(genres__name="folk"))
+
+    assert [band.name for band in found] == ["one"]
+    assert [band.name for band in same_link] == ["both", "one"]
+
+
+def test_an_exclude_may_compare_with_the_outer_row():
+    bands = [Band(name="a", members=[Member(name="a")]), Band(name="b", members=[Member(name="a")])]
+
+    found = FakeQuerySet(Band, bands).exclude(members__name=F("name"))
+
+    assert [band.name for band in found] == ["b"]
+
+
+def test_an_exclude_in_a_subquery_may_refer_to_the_outermost_row():
+    bands = [Band(name="a", members=[Member(name="a")]), Band(name="b", members=[Member(name="a")])]
+    labels = FakeQuerySet(Label, [Label(name="a"), Label(name="z")])
+
+    others = FakeQuerySet(Band, bands).exclude(members__name=OuterRef("name"))
+
+    assert [label.name for label in labels.filter(Exists(others))] == ["z"]
+
+
+def test_a_condition_about_the_joined_link_holds_in_a_subquery_too():
+    folk, rock = Genre(name="folk"), Genre(name="rock")
+    bands = FakeQuerySet(Band, [Band(name="both", genres=[folk, rock]), Band(name="folk", genres=[folk])])
+    labels = FakeQuerySet(Label, [Label(name="both"), Label(name="folk")])
+
+    chosen = bands.filter(genres__name__in=["rock", "folk"]).filter(Q(genres__name="rock") & ~Q(genres__name="folk"))
+    same_link = bands.filter(Q(genres__name__in=["rock", "folk"]) & ~Q(genres__name="folk"))
+
+    assert [label.name for label in labels.filter(name__in=chosen.values("name"))] == list(
+        dict.fromkeys(chosen.values_list("name", flat=True))
+    )
+    assert [label.name for label in labels.filter(name__in=same_link.values("name"))] == list(
+        dict.fromkeys(same_link.values_list("name", flat=True))
+    )
+
+
+@isolate_apps("tests.testapp")
+def test_a_join_over_two_columns_takes_both_together():
+    class Place(models.Model):
+        pk = models.CompositePrimaryKey("tour_id", "number")
+        tour_id = models.BigIntegerField()
+        number = models.PositiveIntegerField()
+        place = models.CharField(max_length=80)
+
+        class Meta:
+            app_label = "testapp"
+            db_table = Stop._meta.db_table
+
+    class Visit(models.Model):
+        tour = models.BigIntegerField()
+        number = models.PositiveIntegerField()
+        stop = models.ForeignObject(
+            Place, models.CASCADE, from_fields=("tour", "number"), to_fields=("tour_id", "number"), related_name="+"
+        )
+
+        class Meta:
+            app_label = "testapp"
+
+    first, second = Tour.objects.create(name="a"), Tour.objects.create(name="b")
+    Stop.objects.create(tour=first, number=1, place="x")
+    Stop.objects.create(tour=first, number=2, place="y")
+    visits = FakeQuerySet(Visit, [Visit(tour=first.pk, number=2), Visit(tour=second.pk, number=1)])
+
+    assert list(visits.values_list("stop__place", flat=True)) == ["y"]
+
+
+def test_a_subquery_tied_by_two_columns_is_asked_for_each_row(django_assert_num_queries: Any):
+    Label.objects.create(name="a", city="x")
+    members = FakeQuerySet(Member, [Member(name="a", instrument="x"), Member(name="a", instrument="y")])
+    tied = Label.objects.filter(name=OuterRef("name"), city=OuterRef("instrument"))
+
+    with django_assert_num_queries(2):
+        found = list(members.filter(Exists(tied)))
+
+    assert [member.instrument for member in found] == ["x"]
+
+
+def test_a_subquery_of_other_letters_is_of_another_row():
+    Label.objects.create(name="b")
+    members = FakeQuerySet(Member, [Member(name="B"), Member(name="b")])
+
+    assert [member.name for member in members.filter(Exists(Label.objects.filter(name=OuterRef("name"))))] == ["b"]
