@@ -38,13 +38,14 @@ def build_manager_class(
         "relation": relation,
         "live_manager_class": live_manager_class,
         "starts_from_all": superclass.get_queryset is BaseManager.get_queryset,
-        "is_made_plainly": superclass.__init__ is BaseManager.__init__ and _news(superclass) is _news(BaseManager),
+        "is_made_plainly": superclass.__init__ is BaseManager.__init__ and _maker(superclass) is _maker(BaseManager),
         "__module__": kind.__module__,
     }
     return type(kind.__name__, (kind, superclass), attributes)
 
 
-def _news(manager_class: type[Any]) -> Any:
+def _maker(manager_class: type[Any]) -> Any:
+    """Return what makes instances of a class; inherited ones are the same object."""
     return manager_class.__new__
 
 
