@@ -96,7 +96,8 @@ def step(title: str) -> Iterator[None]:
     kinds = ", ".join(f"{number} {verb}" for verb, number in verbs.items())
     end = f" ({kinds})" if kinds else ""
     end += " in one transaction" if begun == 1 and verbs.total() > 1 else ""
-    print(f"-> {verbs.total()} SQL statements{end}\n")
+    statements = "SQL statement" if verbs.total() == 1 else "SQL statements"
+    print(f"-> {verbs.total()} {statements}{end}\n")
 
 
 def make_genres(discography: dict[str, Any]) -> dict[str, Any]:
