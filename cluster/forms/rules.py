@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,7 @@ class Rule:
         """Return the names of all fields that matter."""
         if self.date_check is not None:
             return set(self.date_check[1:])
-        return {*self.fields, *referenced(self.model, (self.unique_set.condition,))}
+        return set(self.unique_set.names)
 
     def key(self, instance: Model) -> Key | None:
         """Return what no two rows may have in common, or ``None`` if the row is free or only the database can tell."""
@@ -72,7 +72,7 @@ class Rule:
         found: set[Key] = set()
         for chunk in _chunks(list(keys), using):
             if self.date_check is None:
-                found |= Table(self.model, [], own, using)._stored_keys(self.unique_set, {key: [] for key in chunk})
+                found |= Table(self.model, [], own, using).stored_keys(self.unique_set, {key: [] for key in chunk})
             else:
                 found |= set(self._stored_dates({value for value, _ in chunk}, own, using)) & keys
         return found
@@ -89,16 +89,8 @@ class Rule:
         """Return the field (``None`` for several) and the error of an instance whose value another row has."""
         if self.date_check is not None:
             return self.date_check[1], instance.date_error_message(*self.date_check)
-        constraint = self.unique_set.constraint
-        if constraint is not None and not (self.is_plain and _has_default_message(constraint)):
-            message = constraint.get_violation_error_message()
-            return None, ValidationError(message, code=constraint.violation_error_code)
-        names = self.fields
-        return names[0] if len(names) == 1 else None, instance.unique_error_message(self.model, names)
-
-
-def _has_default_message(constraint: Any) -> bool:
-    return bool(constraint.violation_error_message == constraint.default_violation_error_message)
+        found: tuple[str | None, ValidationError] = self.unique_set.error(instance)
+        return found
 
 
 def _chunks(keys: list[Key], using: str) -> Iterator[list[Key]]:
@@ -106,12 +98,6 @@ def _chunks(keys: list[Key], using: str) -> Iterator[list[Key]]:
         size = (connections[using].features.max_query_params or 10_000) // (len(keys[0]) + 1)
         for start in range(0, len(keys), size):
             yield keys[start : start + size]
-
-
-def referenced(model: type[Model], expressions: Iterable[Any]) -> set[str]:
-    """Return the names of the fields that expressions name."""
-    found = (model._get_expr_references(each) for each in expressions if each is not None)  # type: ignore[attr-defined]
-    return {names[0] for references in found for names in references}
 
 
 @functools.cache
@@ -125,4 +111,4 @@ def rules_of(model: type[Model]) -> tuple[Rule, ...]:
 
 def broken_checks(constraint: Any, owner: type[Model], items: Sequence[Any], using: str) -> None:
     """Note on each item that it breaks a constraint; what memory cannot judge is asked of the database."""
-    Table(owner, list(items), set(), using)._check_constraint(owner, constraint)
+    Table(owner, list(items), set(), using).check_constraint(owner, constraint)

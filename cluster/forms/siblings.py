@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import router
-from django.db.models import CheckConstraint, Model, UniqueConstraint
+from django.db.models import Model, UniqueConstraint
 
-from cluster.forms.rules import Key, Rule, broken_checks, referenced
+from cluster.forms.rules import Key, Rule, broken_checks
 from cluster.saving.validation import Checked
 
 
@@ -99,12 +99,9 @@ def constraint_violations(model: type[Model], entries: Sequence[Entry]) -> Itera
         for constraint in owner._meta.constraints:
             if isinstance(constraint, UniqueConstraint):
                 continue
-            names = referenced(owner, (constraint.condition,)) if isinstance(constraint, CheckConstraint) else set()
-            items = {
-                id(entry): Checked(entry.instance, "", entry.exclude) for entry in judged if not (entry.exclude & names)
-            }
-            broken_checks(constraint, owner, list(items.values()), router.db_for_read(model))
-            for entry in judged:
-                for name, errors in items[id(entry)].errors.items() if id(entry) in items else ():
+            items = [Checked(entry.instance, "", entry.exclude) for entry in judged]
+            broken_checks(constraint, owner, items, router.db_for_read(model))
+            for entry, item in zip(judged, items, strict=True):
+                for name, errors in item.errors.items():
                     for error in errors:
                         yield Violation(entry, None if name == NON_FIELD_ERRORS else name, error)

@@ -19,6 +19,7 @@ from django.db.models import (
     IntegerField,
     Max,
     Model,
+    Q,
     TextField,
     UniqueConstraint,
     UUIDField,
@@ -56,6 +57,7 @@ class UniqueSet:
         condition: The condition on the rows among which the values are unique.
         constraint: The constraint that says so, if it is not the fields.
         expressions: What is unique, where it is not the fields themselves.
+        owner: The model that declares it, where that is a multi-table parent: messages name it.
     """
 
     model: type[Model]
@@ -65,6 +67,13 @@ class UniqueSet:
     condition: Any = None
     constraint: Any = None
     expressions: tuple[Any, ...] = ()
+    owner: type[Model] | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all fields that matter, those of the condition among them."""
+        by_condition = set() if self.condition is None else Q(self.condition).referenced_base_fields
+        return {*(each.name for each in self.fields), *by_condition}
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -88,6 +97,25 @@ class UniqueSet:
             return None
         taken = tuple(values.get(each.attname) for each in self.fields) if self.is_plain else self._evaluate(values)
         return None if taken is None or (None in taken and self.nulls_are_free) else taken
+
+    def error(self, instance: Any) -> tuple[str | None, ValidationError]:
+        """Return the field (``None`` for several) and the error of an instance whose values another row has.
+
+        As ``Model.validate_unique()``, ``UniqueConstraint.validate()`` and ``Model.validate_constraints()`` word and
+        place it.
+        """
+        names, constraint = tuple(each.name for each in self.fields), self.constraint
+        if constraint is None or self._has_default_message:
+            error = instance.unique_error_message(self.owner or self.model, names)
+        else:
+            error = ValidationError(constraint.get_violation_error_message(), code=constraint.violation_error_code)
+        is_of_one_field = len(names) == 1 and (constraint is None or (self.is_plain and error.code == "unique"))
+        return names[0] if is_of_one_field else None, error
+
+    @property
+    def _has_default_message(self) -> bool:
+        default = self.constraint.violation_error_message == self.constraint.default_violation_error_message
+        return bool(default and self.is_plain and self.condition is None)
 
     def _evaluate(self, values: dict[str, Any]) -> tuple[Any, ...] | None:
         rows = FakeQuerySet(self.model, [self._row(values)])
@@ -159,13 +187,14 @@ def as_stored(field: Any, value: Any) -> Any:
 def unique_sets(model: type[Model]) -> tuple[UniqueSet, ...]:
     """Return what is unique in a model and its multi-table parents besides a primary key of one field."""
     fields = [each for each in model._meta.concrete_fields if each.unique and not each.primary_key]
-    found = [UniqueSet(model, (each,)) for each in fields]
+    found = [UniqueSet(model, (each,), owner=each.model) for each in fields]
     if len(model._meta.pk_fields) > 1:
         found.append(UniqueSet(model, tuple(model._meta.pk_fields)))
     for each in (model, *model._meta.all_parents):
-        found += [UniqueSet(model, tuple(map(model._meta.get_field, names))) for names in each._meta.unique_together]
+        together = [tuple(map(model._meta.get_field, names)) for names in each._meta.unique_together]
+        found += [UniqueSet(model, several, owner=each) for several in together]
         constraints = [one for one in each._meta.constraints if isinstance(one, UniqueConstraint)]
-        found += [_constrained(model, one) for one in constraints]
+        found += [_constrained(model, one, owner=each) for one in constraints]
     return tuple(each for each in found if each.fields)
 
 
@@ -180,7 +209,7 @@ def unique_fields(model: type[Model]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(each for unique_set in unique_sets(model) for each in unique_set.fields))
 
 
-def _constrained(model: type[Model], constraint: Any) -> UniqueSet:
+def _constrained(model: type[Model], constraint: Any, *, owner: type[Model]) -> UniqueSet:
     names = [*constraint.fields, *_names_in(constraint.expressions)]
     fields = dict.fromkeys(each for each in (_field(model, name) for name in names) if each is not None)
     return UniqueSet(
@@ -191,6 +220,7 @@ def _constrained(model: type[Model], constraint: Any) -> UniqueSet:
         condition=constraint.condition,
         constraint=constraint,
         expressions=tuple(each.expression if isinstance(each, OrderBy) else each for each in constraint.expressions),
+        owner=owner,
     )
 
 

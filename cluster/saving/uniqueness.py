@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, FieldError, ValidationError
 from django.db import NotSupportedError
-from django.db.models import BooleanField, CheckConstraint, ExpressionWrapper, Model, UniqueConstraint
+from django.db.models import BooleanField, CheckConstraint, ExpressionWrapper, Model, Q, UniqueConstraint
 from django.utils import timezone
 
 from cluster.queryset import FakeQuerySet
@@ -53,6 +53,8 @@ class Table:
 
     def check_unique(self) -> None:
         """Check unique fields, ``unique_together``, ``unique_for_*`` and keys of new rows."""
+        for item in self.items:
+            item.leave_out_errors()
         self._check_primary_keys()
         for each in unique_sets(self.model):
             if each.constraint is None:
@@ -63,12 +65,14 @@ class Table:
 
     def check_constraints(self) -> None:
         """Check the constraints of the model and of its multi-table parents."""
+        for item in self.items:
+            item.leave_out_errors()
         for each in unique_sets(self.model):
             if each.constraint is not None:
                 self._check_set(each)
         for model in (self.model, *self.model._meta.all_parents):
             for constraint in model._meta.constraints:
-                self._check_constraint(model, constraint)
+                self.check_constraint(model, constraint)
         self._call_overridden("validate_constraints")
 
     def _call_overridden(self, name: str) -> None:
@@ -97,27 +101,20 @@ class Table:
                     _note(new[pk], [key.name], new[pk].instance.unique_error_message(self.model, (key.name,)))
 
     def _check_set(self, unique_set: UniqueSet) -> None:
-        names = [each.name for each in unique_set.fields]
+        names = unique_set.names
         keys: dict[Any, list[Checked]] = {}
         for item in self.items:
             if item.checks(names) and (key := unique_set.exact_key(self.images[id(item)])) is not None:
                 keys.setdefault(key, []).append(item)
-        for key in self._stored_keys(unique_set, keys):
+        for key in self.stored_keys(unique_set, keys):
             keys[key].insert(0, keys[key][0])
         for same in keys.values():
             for item in same[1:]:
-                self._note_conflict(item, unique_set, names)
+                name, error = unique_set.error(item.instance)
+                item.errors.setdefault(name or NON_FIELD_ERRORS, []).append(error)
 
-    def _note_conflict(self, item: Checked, unique_set: UniqueSet, names: list[str]) -> None:
-        constraint = unique_set.constraint
-        if constraint is None or (unique_set.is_plain and unique_set.condition is None):
-            message = item.instance.unique_error_message(unique_set.model, tuple(names))
-        else:
-            message = ValidationError(constraint.get_violation_error_message(), code=constraint.violation_error_code)
-        _note(item, names, message)
-
-    def _stored_keys(self, unique_set: UniqueSet, keys: dict[Any, list[Checked]]) -> set[Any]:
-        """Return which of the keys a row has that is neither held nor removed."""
+    def stored_keys(self, unique_set: UniqueSet, keys: dict[Any, list[Checked]]) -> set[Any]:
+        """Return which of the keys a row has that is neither held nor removed; one query."""
         wanted = [key for key in keys if not any(isinstance(part, Unsaved) for part in key)]
         if not wanted:
             return set()
@@ -155,18 +152,19 @@ class Table:
 
     # Other constraints
 
-    def _check_constraint(self, model: Any, constraint: Any) -> None:
+    def check_constraint(self, model: Any, constraint: Any) -> None:
+        """Check one constraint that is no unique one; what memory cannot judge is asked of the database, row by row."""
         if isinstance(constraint, UniqueConstraint):
             return
-        instances = [item for item in self.items if not item.errors]
         if type(constraint) is CheckConstraint:
-            broken = self._broken(constraint, instances)
+            names = Q(constraint.condition).referenced_base_fields
+            broken = self._broken(constraint, [item for item in self.items if item.checks(names)])
             if broken is not None:
                 for item in broken:
                     message = constraint.get_violation_error_message()
                     item.add(ValidationError(message, code=constraint.violation_error_code))
                 return
-        for item in instances:
+        for item in self.items:
             try:
                 constraint.validate(model, item.instance, exclude=set(item.exclude), using=self.using)
             except ValidationError as error:

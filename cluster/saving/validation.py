@@ -97,8 +97,12 @@ class Checked:
             self.errors.setdefault(name, []).extend(errors)
 
     def checks(self, names: Iterable[str]) -> bool:
-        """Whether fields are all to be validated and have no error so far."""
-        return not any(name in self.exclude or name in self.errors for name in names)
+        """Whether fields are all to be validated."""
+        return self.exclude.isdisjoint(names)
+
+    def leave_out_errors(self) -> None:
+        """Validate the fields that have an error so far no further, as ``full_clean()`` does step by step."""
+        self.exclude |= self.errors.keys() - {NON_FIELD_ERRORS}
 
     def paths_with_errors(self) -> Iterable[tuple[str, list[ValidationError]]]:
         """Return the errors by path."""

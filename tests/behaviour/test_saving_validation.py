@@ -12,7 +12,7 @@ from django.test.utils import isolate_apps
 
 from cluster.fields import ParentalKey
 from cluster.models import ClusterableModel
-from tests.faults.app.models import Box, Flag, Label, Lid, Shelf, Sticker, Thing, Visit
+from tests.faults.app.models import Binder, Box, Flag, Label, Lid, Sheet, Shelf, Sticker, Thing, Visit
 from tests.support import build_band, build_full_band, logged_statements, stored_rows
 from tests.testapp.models import Album, Band, City, Country, Dance, Hall, Member, Show, Song, Stop, Ticket, Tour, Verse
 from tests.testapp.models import Label as RecordLabel
@@ -79,7 +79,7 @@ def test_constraints_with_expressions_and_conditions_are_checked_among_siblings(
 
     assert problems(shelf) == {
         "labels[1].__all__": ["Constraint “label_text_once” is violated."],
-        "labels[2].shelf": ["Constraint “label_one_main” is violated."],
+        "labels[2].__all__": ["Constraint “label_one_main” is violated."],
     }
 
 
@@ -90,6 +90,28 @@ def test_checks_are_evaluated_in_memory(django_assert_num_queries: Any) -> None:
         show.clean_cluster()
 
     assert caught.value.message_dict == {"tickets[0].__all__": ["Constraint “ticket_price_not_negative” is violated."]}
+
+
+def test_messages_are_worded_and_placed_as_django_does() -> None:
+    alike = {"number": 1, "slug": "a"}
+    held = problems(Binder(sheets=[Sheet(**alike), Sheet(**alike)]))
+    stored = Binder.objects.create()
+    Sheet.objects.create(binder=stored, **alike)
+    with pytest.raises(ValidationError) as told:
+        Sheet(binder=stored, **alike).full_clean()
+
+    assert held == {f"sheets[1].{name}": messages for name, messages in told.value.message_dict.items()}
+
+
+def test_a_row_with_one_error_is_checked_for_others() -> None:
+    show = Show(title="s", tickets=[Ticket(seat="A"), Ticket(seat="A", price=-1)])
+
+    assert problems(show) == {
+        "tickets[1].__all__": [
+            "Ticket with this Show and Seat already exists.",
+            "Constraint “ticket_price_not_negative” is violated.",
+        ]
+    }
 
 
 def test_rows_that_are_neither_held_nor_removed_count() -> None:

@@ -92,6 +92,29 @@ class Label(models.Model):
         ]
 
 
+class Binder(ClusterableModel):
+    pass
+
+
+class Sheet(models.Model):
+    """Unique constraints with words, codes, conditions and expressions of their own."""
+
+    binder = ParentalKey(Binder, related_name="sheets")
+    number = models.IntegerField()
+    slug = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["number"], name="sheet_once", violation_error_message="Number twice."),
+            models.UniqueConstraint(
+                fields=["slug"], name="sheet_coded", violation_error_message="Twice.", violation_error_code="unique"
+            ),
+            models.UniqueConstraint(fields=["binder", "slug"], name="sheet_in_binder"),
+            models.UniqueConstraint(fields=["slug"], condition=Q(number__gt=0), name="sheet_positive"),
+            models.UniqueConstraint(Lower("slug"), name="sheet_any_case"),
+        ]
+
+
 class Flag(models.Model):
     """No field of its unique set can take a temporary value."""
 
