@@ -55,11 +55,10 @@ class ClusterableModel(Serializable):
         abstract = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        given = kwargs and kwargs.keys() & relations_of(type(self)).names
-        if not given:
+        if not kwargs or (names := relations_of(type(self)).names).isdisjoint(kwargs):
             super().__init__(*args, **kwargs)
             return
-        values = {name: kwargs.pop(name) for name in given}
+        values = {name: kwargs.pop(name) for name in names.intersection(kwargs)}
         super().__init__(*args, **kwargs)
         for name, value in values.items():
             setattr(self, name, value)
@@ -145,24 +144,24 @@ class ClusterableModel(Serializable):
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
-        """Reload as in Django, and drop what is held: everything, or the relations among ``fields``."""
-        relations = relations_of(type(self))
-        state = state_of(self)
-        named = list(relations) if fields is None else [name for name in fields if name in relations]
-        if state is not None:
-            for name in named:
-                state.drop(name)
-        if fields is not None:
-            self._forget_prefetched(named)
-            fields = [name for name in fields if name not in named]
-            if not fields and named:
-                return
-        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
+        """Reload as in Django, and drop what is held: everything, or the relations among ``fields``.
 
-    def _forget_prefetched(self, names: Sequence[str]) -> None:
-        prefetched = self.__dict__.get("_prefetched_objects_cache", {})
+        If the row cannot be read, or a name is wrong, nothing is dropped.
+        """
+        relations = relations_of(type(self))
+        given = None if fields is None else list(fields)
+        named = [name for name in relations if given is None or name in given]
+        rest = None if given is None else [name for name in given if name not in relations]
+        if rest or not named or given is None:
+            super().refresh_from_db(using=using, fields=rest, from_queryset=from_queryset)
+        self._forget(named)
+
+    def _forget(self, names: Sequence[str]) -> None:
+        state, prefetched = state_of(self), self.__dict__.get("_prefetched_objects_cache", {})
         for name in names:
             prefetched.pop(name, None)
+            if state is not None:
+                state.drop(name)
 
     # Copies
 

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 
 from cluster.fields.managers import HeldRelatedManager
 from cluster.relations import ensure_state
-from cluster.relations.holding import add_children, new_list, replace_children
+from cluster.relations.holding import add_children, new_list, refuse_other_keys, replace_children
 
 
 class ChildRelatedManager(HeldRelatedManager):
@@ -22,8 +22,11 @@ class ChildRelatedManager(HeldRelatedManager):
 
         Raises:
             TypeError: An object is not of the relation's model; nothing was added.
+            ForeignChildError: A row of another parent has that parent's key in its own; nothing was added.
         """
         self._check_types(objs)
+        if self.relation.is_in_key:
+            refuse_other_keys(self.instance, self.relation, objs)
         add_children(self.instance, self.relation, self.get_object_list(), objs)
 
     add.alters_data = True  # type: ignore[attr-defined]
@@ -75,9 +78,12 @@ class ChildRelatedManager(HeldRelatedManager):
 
         Raises:
             TypeError: An object is not of the relation's model; nothing was changed.
+            ForeignChildError: A row of another parent has that parent's key in its own; nothing was changed.
         """
         children = tuple(objs)
         self._check_types(children)
+        if self.relation.is_in_key:
+            refuse_other_keys(self.instance, self.relation, children)
         self._forget_prefetched()
         replace_children(self.instance, self.relation, children)
 
@@ -92,7 +98,7 @@ class ChildRelatedManager(HeldRelatedManager):
     def create(self, **kwargs: Any) -> Any:
         """Make a child and add it; its row is written by ``save()``."""
         self.get_object_list()
-        return super().create(**{**kwargs, self.field.name: self.instance})
+        return super().create(**{**kwargs, **self.relation.keywords(self.instance)})
 
     create.alters_data = True  # type: ignore[attr-defined]
 
@@ -105,7 +111,7 @@ class ChildRelatedManager(HeldRelatedManager):
     def get_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Return the child with these values, or make one; nothing is written before ``save()``."""
         self.get_object_list()
-        return super().get_or_create(**{**kwargs, self.field.name: self.instance})
+        return super().get_or_create(**{**kwargs, **self.relation.keywords(self.instance)})
 
     get_or_create.alters_data = True  # type: ignore[attr-defined]
 
@@ -118,7 +124,7 @@ class ChildRelatedManager(HeldRelatedManager):
     def update_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Change the child with these values, or make one; nothing is written before ``save()``."""
         self.get_object_list()
-        return super().update_or_create(**{**kwargs, self.field.name: self.instance})
+        return super().update_or_create(**{**kwargs, **self.relation.keywords(self.instance)})
 
     update_or_create.alters_data = True  # type: ignore[attr-defined]
 

@@ -15,7 +15,8 @@ from django.db.models.manager import BaseManager
 from django.db.models.utils import AltersData
 
 from cluster.fields.prefetching import PrefetchPlan, prefetch_held_and_live
-from cluster.queryset import held_queryset, whole_queryset
+from cluster.fields.quick_answers import quick_answers
+from cluster.queryset import WholeQuerySets, held_queryset, whole_querysets
 from cluster.relations import HeldList, Relation
 from cluster.relations.holding import RelationSource, begin_holding, held_list
 from cluster.relations.state import has_row
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     class ManagerBase(Manager[Any]):
         """What the mixin is combined with."""
 
+        _hints: dict[str, Any]
+
 else:
     ManagerBase = object
 
@@ -34,12 +37,16 @@ def build_manager_class(
     kind: type[HeldRelatedManager], superclass: type[Any], relation: Relation, live_manager_class: type[Any]
 ) -> type[Any]:
     """Return the manager class of one relation, over a manager class of the related model."""
+    whole = None
+    if superclass.get_queryset is BaseManager.get_queryset:
+        whole = whole_querysets(superclass._queryset_class, relation.related_model)
     attributes = {
         "relation": relation,
         "live_manager_class": live_manager_class,
-        "starts_from_all": superclass.get_queryset is BaseManager.get_queryset,
+        "whole": whole,
         "is_made_plainly": superclass.__init__ is BaseManager.__init__ and _maker(superclass) is _maker(BaseManager),
         "__module__": kind.__module__,
+        **(quick_answers(superclass) if whole else {}),
     }
     return type(kind.__name__, (kind, superclass), attributes)
 
@@ -63,7 +70,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     relation: ClassVar[Relation]
     live_manager_class: ClassVar[type[Any]]
-    starts_from_all: ClassVar[bool]
+    whole: ClassVar[WholeQuerySets | None]
     is_made_plainly: ClassVar[bool]
     template: ClassVar[dict[str, Any] | None] = None
     do_not_call_in_templates = True
@@ -138,10 +145,9 @@ class HeldRelatedManager(AltersData, ManagerBase):
                 return self.get_live_queryset()
             held = self.get_object_list()
         source = RelationSource(self.instance, self.relation, held)
-        if self.starts_from_all:
-            own: Any = self
-            return whole_queryset(own._queryset_class, self.model, source, using=self._db, hints=own._hints)
-        return held_queryset(super().get_queryset(), source)
+        if self.whole is None:
+            return held_queryset(super().get_queryset(), source)
+        return self.whole.over(source, self._db, self._hints)
 
     def commit(self) -> None:
         """Write what is held of this relation alone, in one transaction; afterwards it is live again.

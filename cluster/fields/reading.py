@@ -54,11 +54,11 @@ def _read(relation: Relation, instances: list[Model], using: str | None, rows: d
     """Read the rows of live instances into ``rows`` and return what tells an instance's key there."""
     if not relation.is_child:
         return _read_by(getattr(instances[0], relation.name).live_manager, instances, using, rows)
-    own, target = relation.field.attname, relation.field.target_field.attname
+    own, target = relation.field.attname, relation.parent_attname
     using = using or router.db_for_read(relation.related_model, instance=instances[0])
     children = relation.related_model._default_manager.using(using)
     # By value and not by instance, which Django would take apart one by one.
-    for child in children.filter(**{f"{own}__in": {getattr(each, target) for each in instances}}):
+    for child in relation.among(children, {getattr(each, target) for each in instances}):
         rows.setdefault(getattr(child, own), []).append(child)
     return attrgetter(target)
 

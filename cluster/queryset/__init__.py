@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.queryset import meanings
-from cluster.queryset.fake import FakeQuerySet, fake_class, held_queryset, whole_queryset
+from cluster.queryset.fake import FakeQuerySet, WholeQuerySets, fake_class, held_queryset, whole_querysets
 from cluster.queryset.registry import (
     register_aggregate,
     register_expression,
@@ -19,6 +19,7 @@ __all__ = [
     "HoldsRelations",
     "ListSource",
     "Source",
+    "WholeQuerySets",
     "fake_class",
     "held_queryset",
     "meanings",
@@ -27,5 +28,5 @@ __all__ = [
     "register_function",
     "register_lookup",
     "register_transform",
-    "whole_queryset",
+    "whole_querysets",
 ]

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db import connections
 from django.db.models import Model, Q, QuerySet
 from django.db.models.query import (
-    MAX_GET_RESULTS,
-    FlatValuesListIterable,
     ModelIterable,
-    ValuesIterable,
-    ValuesListIterable,
 )
 from django.db.models.sql import Query
 
 from cluster.queryset.held_query import HeldQuery
 from cluster.queryset.iterables import HeldModelIterable
 from cluster.queryset.merging import HeldMerges
-from cluster.queryset.plain import EMPTY, PlainQuery, is_plain_order, plain_filter, plain_shown
+from cluster.queryset.plain import EMPTY, PlainQuery
+from cluster.queryset.plain_methods import PlainMethods
+from cluster.queryset.private import queryset_defaults
 from cluster.queryset.source import Source
 from cluster.queryset.sources import ListSource
 from cluster.queryset.writing import HeldWrites
 
-_STYLES: dict[str, type[Any]] = {"dict": ValuesIterable, "list": ValuesListIterable, "flat": FlatValuesListIterable}
 
-
-class FakeQuerySet(HeldWrites, HeldMerges):  # type: ignore[override]
+class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[override]
     """A QuerySet over instances in memory.
 
     ``FakeQuerySet(model, instances)`` works alone. A held relation gives a subclass of this class and of the child
@@ -47,6 +42,15 @@ class FakeQuerySet(HeldWrites, HeldMerges):  # type: ignore[override]
     _plain: PlainQuery | None = None
     _source: Source
     _cloning_enabled = True
+    # Whether nobody has this queryset yet but the method that is to change it.
+    _is_fresh = False
+    # Whether no class of the user's has a say in how a copy is made.
+    _is_copied_plainly = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = (FakeQuerySet.__init__, FakeQuerySet._clone, FakeQuerySet._chain)
+        cls._is_copied_plainly = (cls.__init__, cls._clone, cls._chain) == own
 
     def __init__(
         self,
@@ -108,11 +112,15 @@ class FakeQuerySet(HeldWrites, HeldMerges):  # type: ignore[override]
             clone = super()._clone()
             clone._source = self._source
             return clone
-        clone = object.__new__(type(self))
-        clone.__dict__.update(self.__dict__)
-        clone._result_cache = None
-        clone._prefetch_done = False
-        return clone
+        return self._plain_copy()
+
+    def _plain_copy(self) -> Any:
+        copy = object.__new__(type(self))
+        copy.__dict__ = attributes = self.__dict__.copy()
+        attributes.pop("_result_cache", None)
+        attributes.pop("_prefetch_done", None)
+        attributes.pop("_is_fresh", None)
+        return copy
 
     def over(self, source: Source) -> Any:
         """Return the same queryset over another source: the cheap way to many querysets of one kind."""
@@ -123,170 +131,18 @@ class FakeQuerySet(HeldWrites, HeldMerges):  # type: ignore[override]
         return clone
 
     def _with_plain(self, plain: PlainQuery) -> Any:
-        clone = self._chain()
-        clone._plain = plain
-        return clone
+        if not self._is_copied_plainly or not self._cloning_enabled:
+            asked = self._chain()
+        elif self._is_fresh:
+            asked, self._is_fresh = self, False
+        else:
+            asked = self._plain_copy()
+        asked._plain = plain
+        return asked
 
     def _chain(self) -> Any:
         """Return a copy for another operation."""
         return self._clone() if self._plain is not None and self._cloning_enabled else super()._chain()
-
-    def nulls_first(self) -> bool:
-        """Tell whether the vendor counts NULL as smaller than all values."""
-        return bool(connections[self.db].features.order_by_nulls_first)
-
-    def get_using(self) -> str:
-        """Return the database alias by which missing related rows are fetched."""
-        return self.db
-
-    # Results ---------------------------------------------------------------------------------------------------------
-
-    def _fetch_all(self) -> None:
-        if self._result_cache is None and self._plain is not None:
-            self._result_cache = self._plain.results(self)
-            if self._result_cache is not None and not self._prefetch_related_lookups:
-                return
-        super()._fetch_all()
-
-    def __getitem__(self, k: Any) -> Any:
-        """Return an item or a slice of the results; a slice is a queryset."""
-        plain = self._plain
-        if plain is None or self._result_cache is not None or not _is_plain_slice(k):
-            return super().__getitem__(k)
-        if isinstance(k, slice):
-            sliced = self._with_plain(plain.sliced(k.start, k.stop))
-            return list(sliced)[:: k.step] if k.step else sliced
-        results = plain.sliced(k, k + 1).results(self)
-        return super().__getitem__(k) if results is None else results[0]
-
-    def count(self) -> int:
-        """Count the instances, without asking the database."""
-        plain = self._plain
-        if plain is None or self._result_cache is not None:
-            return super().count()
-        if plain.filters or plain.is_sliced:
-            return len(plain.selected(self._source, self.get_using)[plain.low : plain.high])
-        return len(self._source.instances())
-
-    def exists(self) -> bool:
-        """Tell whether there is any instance; plain filters stop at the first match."""
-        plain = self._plain
-        if plain is None or self._result_cache is not None:
-            return super().exists()
-        if plain.is_sliced:
-            return self.count() > 0
-        return next(plain.matching(self._source, self.get_using), None) is not None
-
-    def get(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the one instance that matches; a primary key of a whole relation is found in constant time."""
-        plain = self._plain
-        if plain is None or args or plain.is_sliced:
-            return super().get(*args, **kwargs)
-        added = plain_filter(self.model, kwargs, negated=False)
-        if added is None:
-            return super().get(*args, **kwargs)
-        if kwargs:
-            plain = plain.filtered(added)
-        found = plain.selected(self._source, self.get_using)[:MAX_GET_RESULTS]
-        if len(found) != 1:
-            raise self._not_one(len(found))
-        return found[0] if plain.shown is None else plain.shown.of(found)[0]
-
-    def _not_one(self, number: int) -> Any:
-        name = self.model._meta.object_name
-        if not number:
-            return self.model.DoesNotExist(f"{name} matching query does not exist.")
-        many = number if number < MAX_GET_RESULTS else f"more than {MAX_GET_RESULTS - 1}"
-        return self.model.MultipleObjectsReturned(f"get() returned more than one {name} -- it returned {many}!")
-
-    def first(self) -> Any:
-        """Return the first instance, or ``None``."""
-        plain = self._plain
-        terms = None if plain is None or self._result_cache is not None else plain.terms(self.model)
-        if plain is None or terms is None or plain.is_sliced or plain.order == ():
-            return super().first()
-        if terms:
-            return self._first_of(plain)
-        if not self._is_in_key_order():
-            return self._first_by_key(plain, "pk")
-        found = next(plain.matching(self._source, self.get_using), None)
-        return found if found is None or plain.shown is None else plain.shown.of([found])[0]
-
-    def last(self) -> Any:
-        """Return the last instance, or ``None``."""
-        plain = self._plain
-        terms = None if plain is None or self._result_cache is not None else plain.terms(self.model)
-        if plain is None or terms is None or plain.is_sliced or plain.order == ():
-            return super().last()
-        return self._first_of(plain.turned()) if terms else self._first_by_key(plain, "-pk")
-
-    def _first_by_key(self, plain: PlainQuery, order: str) -> Any:
-        if is_plain_order(self.model, (order,)):
-            return self._first_of(plain.ordered((order,)))
-        return super().first() if order == "pk" else super().last()
-
-    def _first_of(self, plain: PlainQuery) -> Any:
-        results = plain.sliced(None, 1).results(self)
-        return results[0] if results else None
-
-    def _is_in_key_order(self) -> bool:
-        in_key_order = getattr(self._source, "in_key_order", None)
-        return in_key_order is not None and in_key_order()
-
-    # Methods that return a queryset ----------------------------------------------------------------------------------
-
-    def filter(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the instances that match as well."""
-        found = self._plain_filter(args, kwargs, negated=False)
-        return super().filter(*args, **kwargs) if found is None else found
-
-    def exclude(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the instances that do not match."""
-        found = self._plain_filter(args, kwargs, negated=True)
-        return super().exclude(*args, **kwargs) if found is None else found
-
-    def _plain_filter(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, negated: bool) -> Any | None:
-        plain = self._plain
-        if plain is None or args or plain.is_sliced or self._sticky_filter or not kwargs:
-            return None
-        added = plain_filter(self.model, kwargs, negated=negated)
-        return None if added is None else self._with_plain(plain.filtered(added))
-
-    def order_by(self, *field_names: Any) -> Any:
-        """Return the same instances in another order."""
-        plain = self._plain
-        if plain is None or plain.is_sliced or not is_plain_order(self.model, field_names):
-            return super().order_by(*field_names)
-        return self._with_plain(plain.ordered(field_names))
-
-    def reverse(self) -> Any:
-        """Return the same instances in reverse order."""
-        plain = self._plain
-        if plain is None or plain.is_sliced:
-            return super().reverse()
-        return self._with_plain(plain.turned())
-
-    def values(self, *fields: Any, **expressions: Any) -> Any:
-        """Return dictionaries of values instead of instances."""
-        found = None if expressions else self._plain_values(fields, "dict")
-        return super().values(*fields, **expressions) if found is None else found
-
-    def values_list(self, *fields: Any, flat: bool = False, named: bool = False) -> Any:
-        """Return tuples of values instead of instances."""
-        if named or (flat and len(fields) != 1):
-            return super().values_list(*fields, flat=flat, named=named)
-        found = self._plain_values(fields, "flat" if flat else "list")
-        return super().values_list(*fields, flat=flat) if found is None else found
-
-    def _plain_values(self, fields: tuple[Any, ...], style: str) -> Any | None:
-        plain = self._plain
-        shown = None if plain is None else plain_shown(self.model, fields, style)
-        if plain is None or shown is None:
-            return None
-        clone = self._with_plain(plain.showing(shown))
-        clone._fields = fields
-        clone._iterable_class = _STYLES[style]
-        return clone
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """Return a copy that is not evaluated; the instances are the same."""
@@ -308,10 +164,10 @@ class FakeQuerySet(HeldWrites, HeldMerges):  # type: ignore[override]
         return _unpickled, (base_class(type(self)),), self.__getstate__()
 
 
-def _is_plain_slice(k: Any) -> bool:
-    if isinstance(k, slice):
-        return all(bound is None or (type(bound) is int and bound >= 0) for bound in (k.start, k.stop))
-    return type(k) is int and k >= 0
+_DEFAULTS = {**queryset_defaults(), "_iterable_class": HeldModelIterable}
+# On the class, so that making and copying a queryset touches only what differs.
+for _name, _value in _DEFAULTS.items():
+    setattr(FakeQuerySet, _name, _value)
 
 
 @functools.cache
@@ -353,33 +209,43 @@ def held_queryset(live: QuerySet[Any], source: Source) -> FakeQuerySet:
     return held
 
 
-def whole_queryset(
-    queryset_class: type[QuerySet[Any]],
-    model: type[Model],
-    source: Source,
-    *,
-    using: str | None = None,
-    hints: dict[str, Any] | None = None,
-) -> FakeQuerySet:
-    """Return everything in a source: what ``held_queryset`` gives for a new queryset, without making one.
+class WholeQuerySets:
+    """Makes querysets of everything in a source: what ``held_queryset`` gives for a new queryset, without making one.
 
     Args:
-        queryset_class: The model's QuerySet class.
-        model: The model of the instances.
-        source: Where the instances come from.
-        using: The database alias by which missing related rows are fetched.
-        hints: Hints for the database router.
+        new: The held form of a new queryset of which nothing was asked yet.
     """
-    held_class, attributes = _whole(queryset_class, model)
-    held = object.__new__(held_class)
-    held.__dict__.update(attributes, _source=source, _db=using, _hints=hints or {}, _known_related_objects={})
-    return held
+
+    __slots__ = ("_class", "_model", "_own")
+
+    def __init__(self, new: FakeQuerySet) -> None:
+        self._class = type(new)
+        self._model = new.model
+        # What a constructor of the user's sets besides, or unlike, Django's.
+        known = ("model", "_source", "_plain", "_query")
+        self._own = {k: v for k, v in vars(new).items() if k not in known and v != _DEFAULTS.get(k, self)}
+
+    def over(self, source: Source, using: str | None, hints: Mapping[str, Any]) -> FakeQuerySet:
+        """Return a queryset of everything in a source.
+
+        Args:
+            source: Where the instances come from.
+            using: The database alias by which missing related rows are fetched.
+            hints: Hints for the database router.
+        """
+        queryset = object.__new__(self._class)
+        queryset.model = self._model
+        queryset._source = source
+        queryset._plain = EMPTY
+        if using or hints or self._own:
+            queryset.__dict__.update(self._own, _db=using, _hints=hints)
+        return queryset
 
 
-@functools.cache
-def _whole(queryset_class: type[QuerySet[Any]], model: type[Model]) -> tuple[type[FakeQuerySet], dict[str, Any]]:
-    held = held_queryset(queryset_class(model=model), ListSource(model, []))
-    return type(held), vars(held)
+def whole_querysets(queryset_class: type[QuerySet[Any]], model: type[Model]) -> WholeQuerySets | None:
+    """Return what makes querysets of everything, or ``None`` where a constructor of the user's asks for less."""
+    new = held_queryset(queryset_class(model=model), ListSource(model, []))
+    return None if new._plain is None else WholeQuerySets(new)
 
 
 def is_untouched(query: Any) -> bool:

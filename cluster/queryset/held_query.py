@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from django.db import connections
@@ -46,9 +46,10 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         held.source = source
         return held  # type: ignore[no-any-return]
 
-    def base_instances(self) -> Sequence[Model]:
-        """Return the instances of the base table."""
-        return () if self.source is None else self.source.instances()
+    def base_instances(self) -> Collection[Model]:
+        """Return the instances of the base table; none where nothing can match, so that nothing is worked out."""
+        is_nothing = self.where.connector == AND and self.is_empty()
+        return () if self.source is None or is_nothing else self.source.instances()
 
     def get_compiler(self, using: str | None = None, connection: Any = None, *args: Any, **kwargs: Any) -> HeldCompiler:
         """Return the compiler that runs the query in memory."""

@@ -32,7 +32,10 @@ Matches = dict[int, Sequence[Model]]
 def join_rows(rows: Sequence[Row], alias: str, join: Any, compiler: Compiler) -> list[Row]:
     """Return the rows with one more table, repeated or dropped as SQL's join does."""
     parents = unique_instances(row.tables[join.parent_alias] for row in rows)
-    matches = related_instances(join.join_field, parents, compiler.using)
+    matches = compiler.matches.setdefault(join.join_field, {})
+    matches.update(
+        related_instances(join.join_field, [one for one in parents if id(one) not in matches], compiler.using)
+    )
     condition = join_condition(join, compiler)
     is_outer = join.join_type == LOUTER
     result: list[Row] = []

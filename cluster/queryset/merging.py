@@ -53,6 +53,15 @@ class HeldMerges(DjangoQuerySet):
     def _merges_in_memory(self, other: Any) -> bool:
         return not isinstance(other, QuerySet) or isinstance(other, HeldMerges)
 
+    # Django changes these two mappings, which here may be those of the class.
+
+    def _merge_known_related_objects(self, other: Any) -> None:
+        self._known_related_objects = {field: {**known} for field, known in self._known_related_objects.items()}
+        super()._merge_known_related_objects(other)
+
+    def _add_hints(self, **hints: Any) -> None:
+        self._hints = {**self._hints, **hints}
+
     def as_live(self) -> QuerySet[Any]:
         """Return a queryset of the database for the rows found here, by their keys; rows not saved are left out."""
         keys = held_keys(self.query, self.db)

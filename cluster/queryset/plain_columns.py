@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -31,26 +31,28 @@ class PlainColumn:
         field: The field.
         kind: The type whose values need no preparing, if there is one.
         is_key: Whether a value may be a key to come.
+        is_own_key: Whether this is the primary key of the model that is asked.
+        path: The forward keys before the column.
     """
 
-    __slots__ = ("_attname", "_get", "_read", "_read_key", "_types", "field", "is_key", "kind")
+    __slots__ = (
+        "_attname", "_exact", "_get", "_read", "_read_key", "_types", "field", "is_key", "is_own_key", "kind", "path",
+    )  # fmt: skip
 
     def __init__(self, field: Field[Any, Any]) -> None:
         self.field = field
         self.kind = exact_type(field)
         self.is_key = may_be_unsaved(field)
+        self.is_own_key = field.primary_key
+        self.path: tuple[Any, ...] = ()
         self._attname = field.attname
         self._read = plain_reader(field)
         self._read_key = column_reader(field)
-        self._types = {self.kind, _NONE}
+        self._exact = frozenset({self.kind})
+        self._types = frozenset({self.kind, _NONE})
         # Attributes of Django's plain descriptor are read fastest as attributes, others past their descriptor.
         is_plain = field.descriptor_class is DeferredAttribute
         self._get = operator.attrgetter(field.attname) if is_plain else None
-
-    @property
-    def path(self) -> tuple[Any, ...]:
-        """The forward keys before the column."""
-        return ()
 
     def value(self, instance: Model) -> Any:
         """Return the value of one instance."""
@@ -60,7 +62,7 @@ class PlainColumn:
         """Return the value of one instance, an ``UnsavedKey`` for a key to come."""
         return self._read_key(instance)
 
-    def values(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+    def values(self, instances: Collection[Model], using: str | None = None) -> list[Any]:
         """Return the values of all instances; as fast as can be where they are of the field's own type."""
         get = self._get
         if get is not None:
@@ -71,11 +73,16 @@ class PlainColumn:
                 values = [item.__dict__[attname] for item in instances]
             except KeyError:
                 return list(map(self._read, instances))
-        if self.kind is not None and self._types.issuperset(map(type, values)):
+        if self._types.issuperset(map(type, values)):
             return values
         return list(map(self._read, instances))
 
-    def keys(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+    def sort_key(self, instances: Collection[Model]) -> Callable[[Any], Any] | None:
+        """Return what gives the values of all instances, if they can be compared as they are."""
+        get = self._get
+        return get if get is not None and self._exact.issuperset(map(type, map(get, instances))) else None
+
+    def keys(self, instances: Collection[Model], using: str | None = None) -> list[Any]:
         """Return the values of all instances, an ``UnsavedKey`` for each key to come."""
         values = self.values(instances)
         return list(map(self._read_key, instances)) if self.is_key and None in values else values
@@ -84,30 +91,30 @@ class PlainColumn:
 class ForwardColumn(PlainColumn):
     """A column behind one or more forward keys; NULL where one of them is."""
 
-    __slots__ = ("_path",)
+    __slots__ = ()
 
     def __init__(self, path: tuple[Any, ...], field: Field[Any, Any]) -> None:
         super().__init__(field)
-        self._path = path
+        self.path = path
+        self.is_own_key = False
 
-    @property
-    def path(self) -> tuple[Any, ...]:
-        """The forward keys before the column."""
-        return self._path
-
-    def values(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+    def values(self, instances: Collection[Model], using: str | None = None) -> list[Any]:
         """Return the values of all instances, fetching targets that are not cached in one query per key."""
         targets = self._targets(instances, using)
-        known = iter(super().values([target for target in targets if target is not None]))
+        there = [target for target in targets if target is not None]
+        values = super().values(there)
+        if len(there) == len(targets):
+            return values
+        known = iter(values)
         return [None if target is None else next(known) for target in targets]
 
-    def keys(self, instances: Sequence[Model], using: str | None = None) -> list[Any]:
+    def keys(self, instances: Collection[Model], using: str | None = None) -> list[Any]:
         """Return the values of all instances, an ``UnsavedKey`` for each key to come."""
         return [None if target is None else self.key(target) for target in self._targets(instances, using)]
 
-    def _targets(self, instances: Sequence[Model], using: str | None) -> list[Model | None]:
+    def _targets(self, instances: Collection[Model], using: str | None) -> list[Model | None]:
         targets: list[Model | None] = list(instances)
-        for field in self._path:
+        for field in self.path:
             targets = follow(field, targets, using)
         return targets
 
@@ -124,7 +131,8 @@ def follow(field: Any, instances: Sequence[Model | None], using: str | None) -> 
     return [next(iter(matches[id(item)]), None) if item is not None else None for item in instances]
 
 
-@functools.cache
+# Names may come from a request: of those that were asked for once, not all are kept.
+@functools.lru_cache(maxsize=1024)
 def plain_column(model: type[Model], name: str) -> PlainColumn | None:
     """Return an own concrete column by field name, attname or ``pk``, if its values are plain."""
     try:

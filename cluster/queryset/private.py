@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
@@ -15,7 +17,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "django.db.models.query.QuerySet": (
         "_annotate", "_chain", "_check_bulk_create_options", "_clone", "_combinator_query", "_extract_model_params",
         "_fetch_all", "_filter_or_exclude", "_insert", "_iterator", "_not_support_combined_queries",
-        "_prefetch_related_objects", "_raw_delete", "_update", "_values",
+        "_add_hints", "_merge_known_related_objects", "_prefetch_related_objects", "_raw_delete", "_update", "_values",
     ),
     "django.db.models.query": (
         "MAX_GET_RESULTS", "FlatValuesListIterable", "ModelIterable", "ValuesIterable", "ValuesListIterable",
@@ -59,6 +61,14 @@ QUERY_ATTRIBUTES = frozenset(
 )  # fmt: skip
 """What Django keeps on a query."""
 
+
+def queryset_defaults() -> dict[str, Any]:
+    """Return what Django, of whatever version, sets on each new queryset; no mapping in it can be changed."""
+    attributes = vars(QuerySet(query=Query(None)))
+    nothing: Mapping[Any, Any] = MappingProxyType({})
+    return {**attributes, "_query": None, "_hints": nothing, "_known_related_objects": nothing}
+
+
 if TYPE_CHECKING:
 
     class DjangoQuerySet(QuerySet[Any]):
@@ -66,8 +76,9 @@ if TYPE_CHECKING:
 
         _db: str | None
         _fields: Any
-        _hints: dict[str, Any]
+        _hints: Mapping[str, Any]
         _iterable_class: Any
+        _known_related_objects: Mapping[Any, dict[Any, Any]]
         _prefetch_done: bool
         _prefetch_related_lookups: tuple[Any, ...]
         _query: Any
@@ -81,6 +92,7 @@ if TYPE_CHECKING:
         def _chain(self) -> Any: ...
         def _clone(self) -> Any: ...
         def _fetch_all(self) -> None: ...
+        def _merge_known_related_objects(self, other: Any) -> None: ...
         def _not_support_combined_queries(self, operation_name: str) -> None: ...
         def _check_bulk_create_options(self, *args: Any) -> Any: ...
         def _extract_model_params(self, defaults: Any, **kwargs: Any) -> dict[str, Any]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from django.db.models import Model
@@ -14,7 +14,7 @@ class Source(Protocol):
     A relation's manager gives one that changes the held list; ``FakeQuerySet(model, instances)`` makes a plain one.
     """
 
-    def instances(self) -> Sequence[Model]:
+    def instances(self) -> Collection[Model]:
         """Return the instances in held order; the caller copies what it keeps."""
         ...
 

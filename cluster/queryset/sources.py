@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import Model
@@ -15,7 +15,7 @@ class ListSource:
         self.model = model
         self._instances = instances if isinstance(instances, list) else list(instances)
 
-    def instances(self) -> Sequence[Model]:
+    def instances(self) -> Collection[Model]:
         """Return the list."""
         return self._instances
 

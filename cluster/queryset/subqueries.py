@@ -16,7 +16,7 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import AND, WhereNode
 
 from cluster.errors import NotInMemoryError
-from cluster.queryset.columns import UnsavedKey, column_reader
+from cluster.queryset.columns import UnsavedKey, column_reader, prepared_value
 from cluster.queryset.registry import Evaluator, compiles
 from cluster.queryset.rows import Row
 
@@ -76,6 +76,7 @@ def _exists_behind_row(query: Any, compiler: Compiler) -> Evaluator:
     It is run for all rows of the stage at once, so that relations that are not held take one query.
     """
     prepared = query.get_compiler(compiler.using).prepared
+    prepared.compiler.matches = compiler.matches
     asked: dict[int, Row] = {}
     found: set[int] = set()
 
@@ -237,6 +238,6 @@ def _fetch(query: Query, tie: Any, keys: Sequence[Any], compiler: Compiler) -> d
     live.add_annotation(tie.lhs, _TIE)
     grouped: dict[Any, Rows] = {key: [] for key in keys}
     for *values, key in run_live(live, compiler):
-        if key in grouped:
-            grouped[key].append(tuple(values))
+        # A field of the user's may give values of another form than the one in which they are compared.
+        grouped.setdefault(prepared_value(key, tie.lhs.target), []).append(tuple(values))
     return {key: rows[low:high] for key, rows in grouped.items()}

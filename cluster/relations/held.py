@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Self, overload
 
 from django.db.models import Model
@@ -39,12 +40,20 @@ class HeldList(Sequence[Model]):
         self._index: SlotIndex | None = None
 
     def __len__(self) -> int:
-        self._indexed()
+        if self._index is None:
+            self._indexed()
         return len(self._slots)
 
     def __iter__(self) -> Iterator[Model]:
-        self._indexed()
+        if self._index is None:
+            self._indexed()
         return iter(self._slots.values())
+
+    def view(self) -> Collection[Model]:
+        """Return a view of the objects, which Python counts and goes through faster than the list itself."""
+        if self._index is None:
+            self._indexed()
+        return self._slots.values()
 
     @overload
     def __getitem__(self, index: int) -> Model: ...
@@ -102,13 +111,24 @@ class HeldList(Sequence[Model]):
         index.forget(slot, held)
         return held
 
-    def is_in_key_order(self) -> bool:
+    def is_in_key_order(self, attname: str) -> bool:
         """Whether the order is that of the primary keys, objects without one last, as their rows will be.
 
-        Known without a look at the objects that had a key when they came.
+        Known without a look at the objects that had a key when they came. The others may have been given one since, by
+        anyone who sets the attribute, so it is read of each.
+
+        Args:
+            attname: The attribute with the primary key.
         """
-        index = self._indexed()
-        return index.is_ascending and all(instance.pk is None for instance in index.keyless.values())
+        index = self._index or self._indexed()
+        if not index.is_ascending or not index.keyless:
+            return index.is_ascending
+        keys = list(map(attrgetter(attname), index.keyless.values()))
+        return keys.count(None) == len(keys)
+
+    def forget_index(self) -> None:
+        """Have the objects indexed anew on the next use, as their keys may have been taken back."""
+        self._index = None
 
     def copy(self) -> Self:
         """Return an independent list of the same objects."""
@@ -226,6 +246,13 @@ class HeldLinks(HeldList):
     def defaults_of(self, instance: Model) -> dict[str, Any]:
         """Return the ``through_defaults`` with which a held object is linked."""
         return self._through_defaults.get(id(instance), {})
+
+    def take_notes(self, instance: Model, other: HeldLinks, noted: Model) -> None:
+        """Note of a held object what another list notes of one that stands for the same row."""
+        if defaults := other.defaults_of(noted):
+            self.give_defaults(instance, defaults)
+        if other.is_made(noted):
+            self.note_made(instance)
 
     def discard(self, instance: Model) -> Model | None:
         """Take out an object together with its ``through_defaults``."""

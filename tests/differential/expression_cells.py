@@ -156,6 +156,8 @@ def arithmetic_questions() -> Questions:
     yield "small ^ 2", F("small") ** 2
     yield "float ^ 2", F("float") ** 2
     yield "-integer", -F("integer")
+    yield "-positive", -F("positive")
+    yield "positive - 11", F("positive") - 11
     yield "integer & 7", F("integer").bitand(7)
     yield "positive | 5", F("positive").bitor(5)
     yield "positive # 3", F("positive").bitxor(3)

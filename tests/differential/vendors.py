@@ -123,6 +123,11 @@ DIFFERENCES: tuple[Difference, ...] = (
         {"mariadb": r"^arithmetic: (integer|small|positive) / (small|4)"},
     ),
     Difference(
+        "arithmetic that takes a positive field below zero",
+        "the negative number; MariaDB raises IntegrityError, for it stores `PositiveIntegerField` unsigned",
+        {"mariadb": r"^arithmetic: (-positive|positive - 11)"},
+    ),
+    Difference(
         "a date plus a duration",
         "a timestamp without a zone; SQLite and MariaDB give midnight in UTC, and SQLite drops the time",
         {"sqlite": r"^temporal: date [+-]", "mariadb": r"^temporal: date [+-]"},

@@ -176,17 +176,17 @@ def test_the_band_of_a_held_member_survives_a_pickled_cycle():
 def test_it_knows_whether_it_is_in_the_order_of_its_keys(keys: list[object], expected: bool):
     held = HeldList([Member(pk=key) for key in keys])
 
-    assert held.is_in_key_order() is expected
+    assert held.is_in_key_order("id") is expected
 
 
 def test_a_key_given_meanwhile_may_change_the_order():
     first, second = Member(), Member()
     held = HeldList([first, second])
-    assert held.is_in_key_order()
+    assert held.is_in_key_order("id")
 
     second.pk = 1
 
-    assert not held.is_in_key_order()
+    assert not held.is_in_key_order("id")
 
 
 def test_an_object_is_found_by_the_key_that_it_was_given_later():

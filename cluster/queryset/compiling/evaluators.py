@@ -1,0 +1,27 @@
+"""The evaluators that others are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cluster.queryset.registry import Evaluator
+from cluster.queryset.rows import Row
+
+
+def constant(value: Any) -> Evaluator:
+    """Return an evaluator that gives one value for all rows."""
+
+    def evaluate_constant(row: Row) -> Any:
+        return value
+
+    return evaluate_constant
+
+
+def tuple_of(parts: Sequence[Evaluator]) -> Evaluator:
+    """Return an evaluator that gives the values of several others as a tuple."""
+
+    def evaluate_tuple(row: Row) -> Any:
+        return tuple(part(row) for part in parts)
+
+    return evaluate_tuple
