@@ -54,7 +54,7 @@ class ClusterCycleError(ClusterError, ValueError):
 
 
 class StaleClusterError(ClusterError, DatabaseError):
-    """A row that was to be updated or deleted is no longer in the database."""
+    """A row that was to be updated is no longer in the database, or no longer under the key of the object."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import router
-from django.db.models import SET_NULL, ForeignKey, ForeignObjectRel, ManyToManyField, Model
+from django.db.models import SET_NULL, ForeignKey, ForeignObjectRel, ManyToManyField, Model, QuerySet
 
 
 class ParentalField:
     """Marks the fields that tie rows to a cluster: ``ParentalKey`` and ``ParentalManyToManyField``."""
+
+
+class DescribedField(ParentalField):
+    """A field of the parent that says itself which child relation it is: a generic relation whose rows are held."""
+
+    @abstractmethod
+    def child_relation(self) -> Relation:
+        """Return the relation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class Relation:
         is_child: Whether the objects are owned (children) or only linked (many-to-many).
         key_attname: The child's attribute with the parent's key; empty for links.
         parent_attname: The parent's attribute with that key; empty for links.
+        is_in_key: Whether the child's primary key contains the parent's, so that a row cannot change its parent.
     """
 
     name: str
@@ -35,6 +45,29 @@ class Relation:
     is_child: bool
     key_attname: str = ""
     parent_attname: str = ""
+    is_in_key: bool = False
+
+    @property
+    def filled(self) -> frozenset[str]:
+        """The names of the child's fields that tell whose child it is, which the relation fills."""
+        return frozenset((self.field.name,))
+
+    def keywords(self, parent: Model) -> dict[str, Any]:
+        """Return what a new child is given to belong to ``parent``."""
+        return {self.field.name: parent}
+
+    def among(self, rows: QuerySet[Any], parent_values: Iterable[Any]) -> QuerySet[Any]:
+        """Return of the related model's rows those of the parents that have these values."""
+        return rows.filter(**{f"{self.field.attname}__in": parent_values})
+
+    @property
+    def owner_attnames(self) -> tuple[str, ...]:
+        """The child's attributes that tell whose child a stored row is."""
+        return (self.field.attname,)
+
+    def owner_in(self, row: Mapping[str, Any], using: str) -> Any:
+        """Return the value by which a stored row points at its parent, by its values by attname; ``None`` for none."""
+        return row[self.field.attname]
 
     def point(self, child: Model, parent: Model | None) -> None:
         """Make ``child`` belong to ``parent``, or to none; in memory only.
@@ -99,9 +132,11 @@ def relations_of(model: type[Model]) -> Relations:
     known = _descriptions.get(model)
     if known is not None and known[0] is reverse and known[1] is forward:
         return known[2]
-    children = tuple(child_relation(rel) for rel in reverse if _is_parental(rel.remote_field, ForeignKey))
+    children = [child_relation(rel) for rel in reverse if _is_parental(rel.remote_field, ForeignKey)]
+    private: list[Any] = meta.private_fields
+    children += [field.child_relation() for field in private if isinstance(field, DescribedField)]
     links = tuple(link_relation(field) for field in forward if _is_parental(field, ManyToManyField))
-    description = Relations(model, children, links)
+    description = Relations(model, tuple(children), links)
     _descriptions[model] = (reverse, forward, description)
     return description
 
@@ -121,6 +156,7 @@ def child_relation(rel: ForeignObjectRel) -> Relation:
         is_child=True,
         key_attname=key.attname,
         parent_attname=key.target_field.attname,
+        is_in_key=key in key.model._meta.pk_fields,
     )
 
 
@@ -129,3 +165,10 @@ def link_relation(field: Any) -> Relation:
     return Relation(
         name=field.name, field=field, rel=field.remote_field, related_model=field.related_model, is_child=False
     )
+
+
+def kinds_of_owners(model: type[Model]) -> frozenset[str]:
+    """Return the names of the fields that tell of what model a child's parent is, which mean nothing elsewhere."""
+    fields = [getattr(each, "field", None) for each in model._meta.get_fields(include_hidden=True)]
+    relations = [field.child_relation() for field in fields if isinstance(field, DescribedField)]
+    return frozenset(name for each in relations for name in each.filled if name != each.field.name)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db.models import Model
 
-from cluster.errors import HeldRelationsError
+from cluster.errors import ForeignChildError, HeldRelationsError, Problem
 from cluster.relations.describe import Relation
 from cluster.relations.held import HeldLinks, HeldList
-from cluster.relations.state import Baseline, ensure_state, state_of
+from cluster.relations.state import STATE, Baseline, ensure_state, has_row, state_of
 
 
 def new_list(relation: Relation, objects: Iterable[Model] = ()) -> HeldList:
@@ -20,7 +20,10 @@ def new_list(relation: Relation, objects: Iterable[Model] = ()) -> HeldList:
 
 def held_list(instance: Model, relation: Relation) -> HeldList | None:
     """Return what the instance holds for a relation, or ``None`` while the relation is live."""
-    state = state_of(instance)
+    # Every use of a relation asks this: most instances have a state, with nothing to settle.
+    state = instance.__dict__.get(STATE)
+    if state is not None and state.pending is not None:
+        state = state_of(instance)
     return None if state is None else state.held.get(relation.name)
 
 
@@ -30,7 +33,7 @@ def begin_holding(instance: Model, relation: Relation, rows: Sequence[Model]) ->
     held = new_list(relation, rows)
     state.drop(relation.name)
     state.held[relation.name] = held
-    state.baselines[relation.name] = Baseline.of(rows)
+    state.baselines[relation.name] = Baseline.of(rows, instance)
     if relation.is_child:
         for child in rows:
             if relation.parent_of(child) is not instance:
@@ -65,10 +68,33 @@ def replace_children(parent: Model, relation: Relation, children: Iterable[Model
 
 
 def replace_links(instance: Model, relation: Relation, targets: Iterable[Model]) -> HeldLinks:
-    """Hold ``targets`` as the whole content of a many-to-many."""
-    held = HeldLinks(targets)
+    """Hold ``targets`` as the whole content of a many-to-many; those that are held stay linked as they are."""
+    held, before = HeldLinks(targets), held_list(instance, relation)
+    if isinstance(before, HeldLinks):
+        for target in held:
+            held.take_notes(target, before, target)
     ensure_state(instance).declare(relation.name, held)
     return held
+
+
+def refuse_other_keys(parent: Model, relation: Relation, children: Iterable[Model]) -> None:
+    """Refuse rows of other parents whose primary key contains that parent's, as a row keeps its key.
+
+    Raises:
+        ForeignChildError: There is one.
+    """
+    own = getattr(parent, relation.parent_attname)
+    problems = [
+        Problem(
+            relation.name,
+            f"{child!r} cannot be moved to {parent!r}, because the key of its parent is a part of its primary key. Add "
+            f"a new {relation.related_model._meta.object_name} with the same values, and remove this one.",
+        )
+        for child in children
+        if has_row(child) and getattr(child, relation.key_attname) != own
+    ]
+    if problems:
+        raise ForeignChildError(problems)
 
 
 def refuse_to_drop(instance: Model, operation: str) -> None:
@@ -101,13 +127,14 @@ class RelationSource:
         self.relation = relation
         self.held = held
 
-    def instances(self) -> Sequence[Model]:
+    def instances(self) -> Collection[Model]:
         """Return the held objects in the order in which they came."""
-        return self.held
+        return self.held.view()
 
     def in_key_order(self) -> bool:
         """Return whether the held objects are in the order of their keys, so that the first one is the first."""
-        return self.held.is_in_key_order()
+        key: Any = self.relation.related_model._meta.pk
+        return self.held.is_in_key_order(key.attname)
 
     def by_key(self, key: Any) -> Model | None:
         """Return the held object with this primary key."""
@@ -117,7 +144,7 @@ class RelationSource:
     def build(self, **kwargs: Any) -> Model:
         """Return a new object of the relation, pointing at the parent if it is a child; it is not added."""
         if self.relation.is_child:
-            kwargs[self.relation.field.name] = self.parent
+            kwargs |= self.relation.keywords(self.parent)
         return self.relation.related_model(**kwargs)
 
     def add(self, instances: Iterable[Model]) -> None:

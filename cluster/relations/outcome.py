@@ -10,10 +10,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile
 
-from cluster.relations.held import HeldList, Key
+from cluster.relations.held import HeldLinks, HeldList, Key
+from cluster.relations.replaying import Later, Replay, leave_to_other_parents
 from cluster.relations.state import Baseline, ClusterState, Outcome
 
 _ABSENT = object()
+
+# The method of Django's connections that runs what was registered by transaction.on_commit().
+RUN_CALLBACKS = "run_and_clear_commit_hooks"
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +83,7 @@ def _take_back(changes: dict[str, Any], now: dict[str, Any]) -> None:
 class KeptState:
     """What one instance held."""
 
+    instance: Model
     state: ClusterState
     held: dict[str, HeldList]
     baselines: dict[str, Baseline]
@@ -87,16 +92,19 @@ class KeptState:
     is_being_saved: bool
 
     @classmethod
-    def of(cls, state: ClusterState) -> KeptState:
+    def of(cls, instance: Model, state: ClusterState) -> KeptState:
         """Record a state as it is now; held lists are kept themselves, as a save does not change them."""
+        held, baselines = dict(state.held), dict(state.baselines)
         given_away = {name: set(keys) for name, keys in state.given_away.items()}
-        return cls(state, dict(state.held), dict(state.baselines), given_away, state.pending, state.is_being_saved)
+        return cls(instance, state, held, baselines, given_away, state.pending, state.is_being_saved)
 
     def restore(self) -> None:
         """Make the state what it was."""
         state = self.state
         state.held, state.baselines, state.given_away = self.held, self.baselines, self.given_away
         state.pending, state.is_being_saved = self.pending, self.is_being_saved
+        for held in self.held.values():
+            held.forget_index()
 
 
 class Memory:
@@ -113,10 +121,10 @@ class Memory:
         if id(instance) not in self.instances:
             self.instances[id(instance)] = KeptInstance.of(instance)
 
-    def keep_state(self, state: ClusterState) -> None:
-        """Record what is held, unless it is recorded already."""
+    def keep_state(self, instance: Model, state: ClusterState) -> None:
+        """Record what an instance holds, unless it is recorded already."""
         if id(state) not in self.states:
-            self.states[id(state)] = KeptState.of(state)
+            self.states[id(state)] = KeptState.of(instance, state)
 
     def restore(self) -> None:
         """Put everything back exactly as it was."""
@@ -131,11 +139,25 @@ class Memory:
             instance.seal()
 
     def undo(self) -> None:
-        """Put back what the save changed; what was changed after it stays."""
+        """Put back what the save changed, and do again what was changed after it."""
+        states = self.states.values()
+        written = [*(kept.instance for kept in self.instances.values()), *(kept.instance for kept in states)]
+        children = [
+            each for kept in states for held in kept.held.values() if not isinstance(held, HeldLinks) for each in held
+        ]
+        changed = [kept for kept in states if kept.state.held or kept.state.given_away]
+        replay = Replay([*children, *written], [Later.of(each.instance, each.instance, each.state) for each in changed])
         for instance in self.instances.values():
             instance.undo()
-        for state in self.states.values():
-            state.restore()
+        for kept in states:
+            kept.restore()
+            # An earlier save of the same block is not taken back before the changes after this one are brought in.
+            kept.state.pending = None
+        for kept in states:
+            leave_to_other_parents(kept.instance, kept.state)
+        replay.run()
+        for kept in states:
+            kept.state.pending = kept.pending
 
 
 class CommitMark:
@@ -150,6 +172,32 @@ class CommitMark:
         self.is_committed = True
 
 
+class MarksFirst:
+    """Tells the marks of a connection of a commit before any callback runs.
+
+    A callback that fails keeps Django from running those after it, so that a mark behind it would never be told. Stands
+    in the place of the connection's method for one commit.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+
+    @classmethod
+    def see_to(cls, connection: BaseDatabaseWrapper) -> None:
+        """See that the marks of a connection will be told."""
+        if RUN_CALLBACKS not in vars(connection):
+            setattr(connection, RUN_CALLBACKS, cls(connection))
+
+    def __call__(self) -> None:
+        delattr(self._connection, RUN_CALLBACKS)
+        for _, callback, *_ in self._connection.run_on_commit:
+            if isinstance(callback, CommitMark):
+                callback()
+        self._connection.run_and_clear_commit_hooks()
+
+
 class PendingOutcome:
     """A save inside a transaction that is still open, with the memory to put back if it is rolled back.
 
@@ -157,12 +205,14 @@ class PendingOutcome:
     that has not been called and is no longer registered tells that its transaction or savepoint was rolled back.
     """
 
-    __slots__ = ("_callbacks", "_connection", "_mark", "_memory")
+    __slots__ = ("_callbacks", "_connection", "_is_undone", "_mark", "_memory")
 
     def __init__(self, connection: BaseDatabaseWrapper, mark: CommitMark, memory: Memory) -> None:
+        MarksFirst.see_to(connection)
         self._connection = connection
         self._mark = mark
         self._memory = memory
+        self._is_undone = False
         # The connection makes a new list whenever it drops callbacks: the same one means that nothing was dropped.
         self._callbacks: Any = None
 
@@ -173,13 +223,31 @@ class PendingOutcome:
 
     def settle(self) -> None:
         """Forget the memory after a commit, put it back after a rollback, wait while the transaction is open."""
-        if self._mark.is_committed:
-            self.forget()
-        elif not self._is_open():
-            self._memory.undo()
-            for kept in self._memory.states.values():
-                if kept.state.pending is not None:
-                    kept.state.pending.settle()
+        unfinished: list[PendingOutcome] = [self]
+        met = {id(self)}
+        while unfinished:
+            outcome = unfinished.pop()
+            if outcome._mark.is_committed:
+                outcome.forget()
+            elif not outcome._is_undone and not outcome._is_open():
+                # First what came after: it may have kept what was changed since.
+                later = outcome._others(met)
+                if later:
+                    unfinished += [outcome, *later]
+                else:
+                    outcome._is_undone = True
+                    outcome._memory.undo()
+                    unfinished += outcome._others(met)
+
+    def _others(self, met: set[int]) -> list[PendingOutcome]:
+        """Return other saves that instances of this one wait for, each once."""
+        found = []
+        for kept in self._memory.states.values():
+            pending = kept.state.pending
+            if isinstance(pending, PendingOutcome) and id(pending) not in met:
+                met.add(id(pending))
+                found.append(pending)
+        return found
 
     def forget(self) -> None:
         """Let go of what was kept; the save is final."""

@@ -29,19 +29,23 @@ class Baseline:
     """The rows that a live relation had when it became held.
 
     Attributes:
-        rows: By key, the values of the loaded concrete fields by attname; for links, an empty dict each.
+        rows: By key, the values of the loaded concrete fields by attname; for links, an empty dict each, and for
+            children too whose rows have to be looked at before they are written or removed.
+        owner: The primary key of the row whose relation it is; ``None`` while there was none.
     """
 
     rows: dict[Key, dict[str, Any]]
+    owner: Any = None
 
     @classmethod
-    def of(cls, instances: Iterable[Model]) -> Baseline:
-        """Record rows as they were just loaded."""
-        return cls({key: kept_values(instance) for instance in instances if (key := key_of(instance)) is not None})
+    def of(cls, instances: Iterable[Model], owner: Model) -> Baseline:
+        """Record the rows of a relation of ``owner`` as they were just loaded."""
+        rows = {key: kept_values(instance) for instance in instances if (key := key_of(instance)) is not None}
+        return cls(rows, owner.pk if has_row(owner) else None)
 
     def copy(self) -> Baseline:
         """Return an independent baseline."""
-        return Baseline(dict(self.rows))
+        return Baseline(dict(self.rows), self.owner)
 
 
 def loaded_values(instance: Model) -> dict[str, Any]:
@@ -154,9 +158,11 @@ class ClusterState:
             self.baselines[name].rows.pop(key, None)
 
     def take_back(self, name: str, child: Model) -> None:
-        """Answer for a child's row again."""
-        if self.given_away and name in self.given_away and (key := key_of(child)) is not None:
-            self.given_away[name].discard(key)
+        """Answer for a child's row again, whatever its values are by now."""
+        if self.given_away and name in self.given_away and (key := key_of(child)) in self.given_away[name]:
+            self.given_away[name].remove(key)
+            if name in self.baselines:
+                self.baselines[name].rows[key] = {}
 
     def __getstate__(self) -> tuple[Any, ...]:
         # What is pending belongs to this process and connection: a copy starts from what is held now.

@@ -13,10 +13,12 @@ from cluster.errors import UnsavedParentError
 from cluster.relations import Clusterable, ClusterState, Relation, ensure_state, relations_of, state_of
 from cluster.relations.outcome import CommitMark, Memory, PendingOutcome
 from cluster.saving.apply import apply
-from cluster.saving.compare import columns_of
 from cluster.saving.late_keys import RootKeys
-from cluster.saving.plan import PlannedInsert, PlannedUpdate, SavePlan, plan_of
+from cluster.saving.making_way import make_way, takes_from_below, write_again
+from cluster.saving.order import Park
+from cluster.saving.plan import SavePlan, plan_of, planned_root
 from cluster.saving.rebase import calls_user_code, rebase
+from cluster.saving.rows import being_saved
 from cluster.saving.survey import refuse_cycles, survey
 from cluster.saving.work import Holding, Node, Work
 from cluster.signals import cluster_saved, cluster_saving
@@ -54,6 +56,7 @@ def save_cluster(
     if state.is_being_saved:
         if state.row_write is not None:
             options["update_fields"] = state.row_write.take_names(instance, fields)
+            options["force_update"] = force_update or (instance._state.adding and not force_insert)
         write_root(using=using, **options)
         return
     if update_fields is not None and not fields and not names:
@@ -77,7 +80,7 @@ def commit_relation(instance: Model, relation: Relation, *, using: str | None = 
     if instance._state.adding or not is_pk_set(instance):
         raise _unsaved(instance, relation.name)
     state = state_of(instance)
-    if state is None or relation.name not in state.held:
+    if state is None or state.is_being_saved or relation.name not in state.held:
         return
     using = using or router.db_for_write(type(instance), instance=instance)
     save = ClusterSave(instance, state, using, {relation.name})
@@ -105,25 +108,21 @@ def plan_save(instance: Model, *, using: str | None = None) -> SavePlan:
     using = using or router.db_for_write(type(instance), instance=instance)
     root = Node(instance, ensure_state(instance), is_new=is_new(instance))
     work = survey(root, using=using, is_other_database=instance._state.db not in {None, using})
-    return plan_of(work, planned_root(instance, None, created=instance._state.adding))
+    return plan_of(work, planned_root(instance, None, created=is_created(instance)))
 
 
 def is_new(instance: Model) -> bool:
     """Whether the database cannot have rows that belong to an instance: it was never saved and names no row."""
-    if not instance._state.adding:
-        return False
-    return not is_pk_set(instance) or all(
+    if not is_pk_set(instance):
+        return True
+    return instance._state.adding and all(
         each.has_default() or each.has_db_default() for each in instance._meta.pk_fields
     )
 
 
-def planned_root(instance: Model, fields: Collection[str] | None, *, created: bool) -> PlannedInsert | PlannedUpdate:
-    """Return the plan's entry for the root's own row."""
-    label, pk = instance._meta.label, instance.pk if is_pk_set(instance) else None
-    if created:
-        return PlannedInsert("", label, pk)
-    names = (field.name for field in columns_of(type(instance)).fields)
-    return PlannedUpdate("", label, pk, tuple(name for name in names if fields is None or name in fields))
+def is_created(instance: Model) -> bool:
+    """Whether a save inserts the row: it was never saved, or deleted."""
+    return instance._state.adding or not is_pk_set(instance)
 
 
 def split_names(instance: Model, names: Iterable[str] | None) -> tuple[frozenset[str] | None, frozenset[str] | None]:
@@ -171,7 +170,7 @@ class ClusterSave:
     def run(self) -> None:
         """Save in one transaction; on failure memory is as before."""
         self.memory.keep(self.instance)
-        self.memory.keep_state(self.state)
+        self.memory.keep_state(self.instance, self.state)
         outcome = PendingOutcome(connections[self.using], self.mark, self.memory)
         try:
             with transaction.atomic(using=self.using):
@@ -197,11 +196,14 @@ class ClusterSave:
             connection.needs_rollback = True
 
     def _write(self, outcome: PendingOutcome) -> None:
-        created, was_new = self.instance._state.adding, is_new(self.instance)
+        created, was_new = is_created(self.instance), is_new(self.instance)
         is_other_database = self.instance._state.db not in {None, self.using}
+        parks: list[Park] = []
+        if self.write_root is not None and takes_from_below(type(self.instance)):
+            parks = make_way(self.instance, self._survey(is_new=was_new, is_other_database=is_other_database))
         self._write_root()
-        root = Node(self.instance, self.state, is_new=was_new)
-        work = survey(root, using=self.using, names=self.names, is_other_database=is_other_database)
+        work = self._survey(is_new=was_new, is_other_database=is_other_database)
+        write_again(parks, work)
         plan = self._plan(work, created=created)
         self._apply(work)
         if self.root_keys is not None:
@@ -209,7 +211,7 @@ class ClusterSave:
         while calls_user_code(work):
             # What was called may have changed what is held: look again, with what is written now as the baseline.
             rebase(work)
-            work = survey(Node(self.instance, self.state), using=self.using, names=self.names)
+            work = self._survey()
             if work.is_empty:
                 break
             self._apply(work)
@@ -219,14 +221,23 @@ class ClusterSave:
         if plan is not None:
             self._announce(plan, created=created)
 
+    def _survey(self, *, is_new: bool = False, is_other_database: bool = False) -> Work:
+        root = Node(self.instance, self.state, is_new=is_new)
+        return survey(root, using=self.using, names=self.names, is_other_database=is_other_database)
+
     def _apply(self, work: Work) -> None:
         for node in work.nodes:
-            self.memory.keep_state(node.state)
+            self.memory.keep_state(node.instance, node.state)
         for each in work.written():
             self.memory.keep(each.instance)
+            if isinstance(each.instance, Clusterable) and (state := state_of(each.instance)) is not None:
+                # Its own save() may come to hold something.
+                self.memory.keep_state(each.instance, state)
         rows = [each.instance for each in work.written()]
-        cluster_saving.send(sender=type(self.instance), instance=self.instance, rows=rows, using=self.using)
-        apply(work, self.instance)
+        # What receivers save meanwhile is a row alone: the relations are on their way.
+        with being_saved([node.state for node in work.nodes]):
+            cluster_saving.send(sender=type(self.instance), instance=self.instance, rows=rows, using=self.using)
+            apply(work, self.instance)
         if connections[self.using].savepoint_ids:
             self._have_children_ask(work)
 
@@ -234,7 +245,7 @@ class ClusterSave:
         """Within another transaction, let new children ask for the outcome when they are looked at before the root."""
         for each in work.inserts:
             if isinstance(each.instance, Clusterable):
-                self.memory.keep_state(ensure_state(each.instance))
+                self.memory.keep_state(each.instance, ensure_state(each.instance))
 
     def _move_to_database(self, work: Work) -> None:
         for holding in work.holdings:

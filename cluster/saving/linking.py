@@ -19,7 +19,7 @@ from cluster.saving.work import Holding, LinkChange
 def survey_links(holdings: list[Holding], using: str, *, is_other_database: bool = False) -> list[LinkChange]:
     """Compare held links with their baselines, or with the rows of the through model (one query per relation).
 
-    To another database than the one that the baselines are of, all links are written and none is taken away.
+    To another database or row than the one that the baselines are of, all links are written and none is taken away.
     """
     by_field: dict[Any, list[Holding]] = {}
     for holding in holdings:
@@ -43,7 +43,7 @@ def source_value(holding: Holding) -> Any:
 
 def _compare(holding: Holding, live: dict[Any, set[Any]], *, is_other_database: bool) -> LinkChange:
     if holding.baseline is not None:
-        if is_other_database:
+        if is_other_database or holding.is_of_another_row:
             return LinkChange(holding, list(enumerate(holding.objects)), [])
         rows = holding.baseline.rows
         added = [(index, each) for index, each in enumerate(holding.objects) if key_of(each) not in rows]

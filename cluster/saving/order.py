@@ -68,12 +68,15 @@ class Claims:
         if not self.holders:
             return []
         known = written.known if isinstance(written, Update) else {}
-        new = row_image(written.instance, known)
+        return [found for found in self.holders_of(row_image(written.instance, known)) if found[1] is not written]
+
+    def holders_of(self, image: dict[str, Any]) -> list[tuple[UniqueSet, Update | Delete]]:
+        """Return the rows that give up values which a row is going to have, with what they give up."""
         found: list[tuple[UniqueSet, Update | Delete]] = []
         for each in self.sets:
-            key = each.key(new)
+            key = each.key(image)
             if key is not None:
-                found += [(each, row) for row in self.holders.get((each, key), ()) if row is not written]
+                found += [(each, row) for row in self.holders.get((each, key), ())]
         return found
 
 
@@ -113,7 +116,7 @@ def _sort(updates: Sequence[Update], waits: Waits) -> Order:
     while remaining:
         while not ready:
             parked = _in_circle(next(iter(remaining.values())), waits, followers)
-            order.parks.append(_park(parked, _sets_in_the_way(parked, waits, followers)))
+            order.parks.append(park_of(parked, _sets_in_the_way(parked, waits, followers)))
             ready.extend(_release(parked, followers, waits))
         each = ready.popleft()
         del remaining[id(each)]
@@ -169,7 +172,7 @@ def parks_for_later(
         claims = by_model.get(written.instance._meta.concrete_model)
         for unique_set, row in claims.wanted_of(written) if claims is not None else ():
             if not isinstance(written, Update) or id(written) not in late_ids or is_later(row, written):
-                park = parks.setdefault(id(row), _park(row, []))
+                park = parks.setdefault(id(row), park_of(row, []))
                 park.sets += [unique_set] if unique_set not in park.sets else []
     return list(parks.values())
 
@@ -179,7 +182,8 @@ def is_later(holder: Update | Delete, written: Update) -> bool:
     return isinstance(holder, Delete) or holder.level > written.level
 
 
-def _park(row: Update | Delete, sets: list[UniqueSet]) -> Park:
+def park_of(row: Update | Delete, sets: list[UniqueSet]) -> Park:
+    """Return the parking of a row."""
     if isinstance(row, Update):
         return Park(type(row.instance), row.instance.pk, row.known, row.path, row, sets)
     return Park(row.model, row.pk, row.values, row.path, None, sets)

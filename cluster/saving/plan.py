@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
 
 from cluster._compat import is_pk_set
+from cluster.saving.compare import columns_of
 from cluster.saving.reading import link_fields
 from cluster.saving.work import Delete, Insert, LinkChange, Update, Work, path_of
 
@@ -139,6 +141,15 @@ def plan_of(work: Work, root: PlannedInsert | PlannedUpdate | None) -> SavePlan:
         links=tuple(link for each in work.links for link in _links(each)),
         unlinks=tuple(link for each in work.links for link in _unlinks(each)),
     )
+
+
+def planned_root(instance: Model, fields: Collection[str] | None, *, created: bool) -> PlannedInsert | PlannedUpdate:
+    """Return the plan's entry for the root's own row."""
+    label, pk = instance._meta.label, _pk(instance)
+    if created:
+        return PlannedInsert("", label, pk)
+    names = (field.name for field in columns_of(type(instance)).fields)
+    return PlannedUpdate("", label, pk, tuple(name for name in names if fields is None or name in fields))
 
 
 def _at(path: str) -> str:

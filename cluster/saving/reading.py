@@ -33,7 +33,7 @@ def read_children(relation: Relation, parent_values: Sequence[Any], using: str) 
     attname = relation.field.attname
     found: dict[Any, KnownRows] = {value: {} for value in parent_values}
     for chunk in chunks(parent_values):
-        rows = relation.related_model._default_manager.using(using).filter(**{f"{attname}__in": chunk})
+        rows = relation.among(relation.related_model._default_manager.using(using), chunk)
         for key, values in keyed_rows(relation.related_model, rows):
             found.setdefault(values[attname], {})[key] = values
     return found

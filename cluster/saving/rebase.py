@@ -33,7 +33,7 @@ def rebase(work: Work) -> None:
     for holding in work.holdings:
         state, name = holding.node.state, holding.relation.name
         if state.held.get(name) is holding.held:
-            state.baselines[name] = Baseline(_rows(holding, written))
+            state.baselines[name] = Baseline(_rows(holding, written), holding.node.instance.pk)
 
 
 def _rows(holding: Holding, written: set[int]) -> dict[Key, dict[str, Any]]:
@@ -43,7 +43,7 @@ def _rows(holding: Holding, written: set[int]) -> dict[Key, dict[str, Any]]:
         assert key is not None
         if not holding.relation.is_child:
             rows[key] = {}
-        elif id(each) in written or key not in holding.known:
+        elif id(each) in written or not holding.known.get(key):
             rows[key] = kept_values(each)
         else:
             rows[key] = holding.known[key]

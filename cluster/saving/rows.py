@@ -48,13 +48,37 @@ def take_keys(instance: Model) -> None:
 def insert_rows(inserts: Sequence[Insert], using: str) -> None:
     """Insert rows none of which depends on another: one INSERT per model."""
     for model, same in by_model(inserts).items():
-        for each in same:
+        left = [each for each in same if not each.is_done]
+        for each in left:
             point(each)
-        if is_saved_row_by_row(model) or not can_insert_in_bulk(model, using):
-            for each in same:
+        try:
+            _insert(model, left, using)
+        except ValueError:
+            _refuse_unsaved_targets(left)
+            raise
+
+
+def _insert(model: type[Model], inserts: list[Insert], using: str) -> None:
+    if is_saved_row_by_row(model) or not can_insert_in_bulk(model, using):
+        for each in inserts:
+            if not each.is_done:
                 save_row(each.instance, using=using, force_insert=True)
-        else:
-            _insert_in_bulk(model, [each.instance for each in same], using)
+    else:
+        _insert_in_bulk(model, [each.instance for each in inserts], using)
+
+
+def _refuse_unsaved_targets(inserts: list[Insert]) -> None:
+    """Say which of the objects points at one that nobody saves, which Django's error does not tell.
+
+    Raises:
+        ValueError: One does.
+    """
+    for each in inserts:
+        instance: Any = each.instance
+        try:
+            instance._prepare_related_fields_for_save(operation_name="save")
+        except ValueError as error:
+            raise ValueError(f"Cannot save {each.holding.path(each.index)}: {error}") from error
 
 
 def _insert_in_bulk(model: type[Model], instances: list[Model], using: str) -> None:
@@ -113,7 +137,10 @@ def update_row(update: Update, before: dict[str, Any], using: str) -> None:
     """
     instance = update.instance
     if not (isinstance(instance, Clusterable) and overrides_save(type(instance))):
-        save_row(instance, using=using, update_fields=[field.name for field in update.fields])
+        names = [field.name for field in update.fields]
+        # Django inserts a new object that has a key from a default, even if it is told what to update.
+        options = {"force_update": True} if instance._state.adding else {}
+        save_row(instance, using=using, update_fields=names, **options)
         return
     state = ensure_state(instance)
     state.row_write = RowWrite(tuple(update.fields), before)
@@ -218,7 +245,7 @@ def upsert(updates: Sequence[Update], using: str) -> None:
     upsert_images(concrete, [each.instance for each in updates], changed, using)
     for each in updates:
         _forget_generated(each.instance)
-        each.instance._state.db = using
+        each.instance._state.adding, each.instance._state.db = False, using
 
 
 def _forget_generated(instance: Model) -> None:

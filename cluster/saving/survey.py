@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.errors import ClusterCycleError, ForeignChildError, Problem, StaleClusterError
-from cluster.relations import Clusterable, HeldLinks, Relation, relations_of, state_of
+from cluster.errors import ClusterCycleError
+from cluster.relations import Clusterable, HeldLinks, relations_of, state_of
 from cluster.relations.held import Key, key_of
-from cluster.saving.compare import changed_fields, with_fields_made_on_save
+from cluster.saving.comparison import ChildComparison, keys_to_read
 from cluster.saving.linking import survey_links
 from cluster.saving.reading import KnownRows, read_by_key, read_children
 from cluster.saving.work import Delete, Holding, Insert, Node, Update, Work, path_of
@@ -147,8 +147,8 @@ class Survey:
         return read_children(holdings[0].relation, values, self.work.using) if values else {}
 
     def has_baseline(self, holding: Holding) -> bool:
-        # What another database had says nothing of this one.
-        return holding.baseline is not None and not self.is_other_database
+        # What another database or row had says nothing of this one.
+        return holding.baseline is not None and not self.is_other_database and not holding.is_of_another_row
 
     def _known(self, holding: Holding, live: dict[Any, KnownRows]) -> KnownRows:
         if holding.baseline is not None and self.has_baseline(holding):
@@ -159,10 +159,8 @@ class Survey:
         """Read the rows that held children name by key and their relation is not known to have."""
         wanted: dict[type[Model], set[Any]] = {}
         for holding in holdings:
-            for child in holding.objects:
-                key = key_of(child)
-                if key is not None and key not in holding.known and may_have_a_row(child):
-                    wanted.setdefault(key[0], set()).add(key[1])
+            for key in keys_to_read(holding):
+                wanted.setdefault(key[0], set()).add(key[1])
         found: KnownRows = {}
         for model, pks in wanted.items():
             found.update(read_by_key(model, pks, self.work.using))
@@ -175,110 +173,6 @@ class Survey:
         deleted = {key_of_row(each) for each in self.work.deletes}
         if deleted:
             self.work.updates = [each for each in self.work.updates if key_of(each.instance) not in deleted]
-
-
-@dataclass(slots=True, eq=False)
-class ChildComparison:
-    """The comparison of one held child relation with the rows that it is known to have."""
-
-    survey: Survey
-    holding: Holding
-    elsewhere: KnownRows
-    level: int
-
-    def run(self) -> None:
-        """Note what is to be inserted, updated and deleted."""
-        held_keys = set()
-        for index, child in enumerate(self.holding.objects):
-            key = key_of(child)
-            held_keys.add(key)
-            known = self.holding.known.get(key) if key is not None else None
-            if known is not None:
-                self._compare(index, child, known)
-            elif key is not None and key in self.elsewhere:
-                self._take_in(index, child, key, self.elsewhere[key])
-            else:
-                self._insert(index, child)
-        self._note_removals(held_keys)
-
-    def _compare(self, index: int, child: Model, known: dict[str, Any]) -> None:
-        parent_key = self.holding.relation.field
-        changed = changed_fields(child, known, parent_key)
-        if known.get(parent_key.attname) != self.holding.parent_value:
-            changed.append(parent_key)
-        if changed:
-            self._update(index, child, changed, known)
-        else:
-            self.survey.seen.setdefault(id(child), None)
-
-    def _update(self, index: int, child: Model, changed: list[Any], known: dict[str, Any]) -> None:
-        pointer = (self.holding.relation.field, self.holding.node.instance)
-        met = self.survey.seen.get(id(child))
-        if isinstance(met, Insert | Update):
-            met.pointers.append(pointer)
-            met.level = max(met.level, self.level)
-            if isinstance(met, Update):
-                met.fields += [each for each in changed if each not in met.fields]
-            return
-        fields = with_fields_made_on_save(type(child), changed)
-        update = Update(child, self.holding, index, self.level, fields, known, [pointer])
-        self.survey.seen[id(child)] = update
-        self.survey.work.updates.append(update)
-
-    def _insert(self, index: int, child: Model) -> None:
-        pointer = (self.holding.relation.field, self.holding.node.instance)
-        met = self.survey.seen.get(id(child))
-        if isinstance(met, Insert):
-            met.pointers.append(pointer)
-            met.level = max(met.level, self.level)
-            return
-        if not child._state.adding and self.survey.has_baseline(self.holding):
-            raise StaleClusterError(
-                f"Cannot save {self.survey.root.instance!r}: the row of {self.holding.path(index)} ({child!r}, "
-                f"pk {child.pk!r}) is no longer in the database. Reload the cluster, or take the object out."
-            )
-        insert = Insert(child, self.holding, index, self.level, [pointer])
-        self.survey.seen[id(child)] = insert
-        self.survey.work.inserts.append(insert)
-
-    def _take_in(self, index: int, child: Model, key: Key, known: dict[str, Any]) -> None:
-        """Compare a child with its row, which the relation was not known to have; see that the row may be taken."""
-        field = self.holding.relation.field
-        owner = known[field.attname]
-        if owner is not None and owner != self.holding.parent_value:
-            self._refuse_foreign(index, child, owner)
-            self.survey.moved.add(key)
-        self._compare(index, child, known)
-
-    def _refuse_foreign(self, index: int, child: Model, owner: Any) -> None:
-        """Refuse a row of another parent that was named by its key alone; an object that was loaded may be moved."""
-        if not child._state.adding and child._state.db is not None:
-            return
-        target = self.holding.relation.field.target_field
-        if any(
-            getattr(node.instance, target.attname, None) == owner
-            for node in self.survey.work.nodes
-            if isinstance(node.instance, target.model)
-        ):
-            return
-        problem = (
-            f"{child!r} names the {child._meta.verbose_name} with primary key {child.pk!r}, which belongs to the "
-            f"{target.model._meta.verbose_name} {owner!r}. Load the row and add it to move it here, or clear the key."
-        )
-        raise ForeignChildError([Problem(f"$.{self.holding.path(index)}", problem)])
-
-    def _note_removals(self, held_keys: set[Key | None]) -> None:
-        given_away = self.holding.node.state.given_away.get(self.holding.relation.name, ())
-        if self.survey.is_other_database and self.holding.baseline is not None:
-            return
-        for key, values in self.holding.known.items():
-            if key not in held_keys and key not in given_away:
-                self._remove(key, values)
-
-    def _remove(self, key: Key, values: dict[str, Any]) -> None:
-        relation, work = self.holding.relation, self.survey.work
-        removal = Delete(relation.related_model, key[1], values, self.holding)
-        (work.releases if keeps_row(relation, values) else work.deletes).append(removal)
 
 
 def holdings_of(node: Node, names: Collection[str] | None) -> list[Holding]:
@@ -296,39 +190,6 @@ def made_through(holding: Holding) -> list[tuple[int, Model]]:
     held = holding.held
     assert isinstance(held, HeldLinks)
     return [(index, each) for index, each in enumerate(holding.objects) if each._state.adding and held.is_made(each)]
-
-
-def may_have_a_row(child: Model) -> bool:
-    """Whether a child with a key can be in the database already.
-
-    A new object whose key comes from a default is inserted without a look, as Django does.
-    """
-    return not child._state.adding or not all(
-        each.has_default() or each.has_db_default() for each in child._meta.pk_fields
-    )
-
-
-def keeps_row(relation: Relation, values: dict[str, Any]) -> bool:
-    """Whether a child that is taken out keeps its row: Django's ``remove()`` would, or another parent owns it too."""
-    if relation.releases:
-        return True
-    if not relation.field.null:
-        return False
-    return any(
-        values.get(each.field.attname) is not None
-        for each in relations_to(relation.related_model)
-        if each.field is not relation.field
-    )
-
-
-def relations_to(model: type[Model]) -> list[Relation]:
-    """Return the relations in which a model's rows are children."""
-    found = []
-    for each in model._meta.concrete_fields:
-        target = each.related_model
-        if each.is_relation and isinstance(target, type):
-            found += [relation for relation in relations_of(target).children if relation.field is each]
-    return found
 
 
 def key_of_row(delete: Delete) -> Key:

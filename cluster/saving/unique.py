@@ -17,6 +17,7 @@ from django.db.models import (
     DecimalField,
     F,
     IntegerField,
+    JSONField,
     Max,
     Model,
     Q,
@@ -28,6 +29,7 @@ from django.db.models.expressions import OrderBy
 from django.utils import timezone
 
 from cluster.queryset import FakeQuerySet
+from cluster.saving.frozen import frozen, is_hashable
 
 
 class Unsaved:
@@ -80,6 +82,10 @@ class UniqueSet:
         """What is unique, as arguments of a query: names of fields, or expressions."""
         return tuple(F(each.attname) for each in self.fields) if self.is_plain else self.expressions
 
+    def is_json(self, position: int) -> bool:
+        """Whether one of the parts is a JSON field."""
+        return self.is_plain and isinstance(self.fields[position], JSONField)
+
     @property
     def can_be_parked(self) -> bool:
         """Whether one of the fields can take a value that no row has."""
@@ -96,7 +102,7 @@ class UniqueSet:
         if self.condition is not None and not self._meets_condition(values):
             return None
         taken = tuple(values.get(each.attname) for each in self.fields) if self.is_plain else self._evaluate(values)
-        return None if taken is None or (None in taken and self.nulls_are_free) else taken
+        return None if taken is None or (None in taken and self.nulls_are_free) else tuple(map(frozen, taken))
 
     def error(self, instance: Any) -> tuple[str | None, ValidationError]:
         """Return the field (``None`` for several) and the error of an instance whose values another row has.
@@ -159,11 +165,7 @@ def folded(value: Any) -> Any:
     """Return a hashable value that is the same for values which some collation or expression may take as equal."""
     if isinstance(value, str):
         return value.casefold().strip()
-    try:
-        hash(value)
-    except TypeError:
-        return repr(value)
-    return value
+    return value if is_hashable(value) else repr(value)
 
 
 def row_image(instance: Model, known: dict[str, Any]) -> dict[str, Any]:
@@ -256,10 +258,15 @@ class FreeValues:
     @classmethod
     def for_rows(cls, written: Iterable[Any], using: str) -> FreeValues:
         """Return a maker that keeps clear of what these rows are going to have."""
+        return cls.for_instances((each.instance for each in written), using)
+
+    @classmethod
+    def for_instances(cls, instances: Iterable[Model], using: str) -> FreeValues:
+        """Return a maker that keeps clear of what these instances have."""
         wanted: dict[Any, list[Any]] = {}
-        for each in written:
-            for unique in fields_of_unique_sets(each.instance):
-                wanted.setdefault(unique, []).append(each.instance.__dict__.get(unique.attname))
+        for each in instances:
+            for unique in fields_of_unique_sets(each):
+                wanted.setdefault(unique, []).append(each.__dict__.get(unique.attname))
         return cls(using, wanted)
 
     def choose(self, unique_set: UniqueSet, path: str) -> tuple[Any, Any]:

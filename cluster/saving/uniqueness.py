@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, FieldError, ValidationError
 from django.db import NotSupportedError
-from django.db.models import BooleanField, CheckConstraint, ExpressionWrapper, Model, Q, UniqueConstraint
+from django.db.models import BooleanField, CheckConstraint, ExpressionWrapper, JSONField, Model, Q, UniqueConstraint
 from django.utils import timezone
 
 from cluster.queryset import FakeQuerySet
 from cluster.relations.state import has_row
+from cluster.saving.frozen import Frozen, frozen
 from cluster.saving.reading import chunks
 from cluster.saving.unique import UniqueSet, Unsaved, row_image, unique_sets
 from cluster.saving.ways import overrides
@@ -122,11 +123,13 @@ class Table:
         for position, part in enumerate(unique_set.parts):
             values = {key[position] for key in wanted}
             if None not in values:
-                rows = rows.alias(**{f"_part{position}": part}).filter(**{f"_part{position}__in": values})
+                rows = rows.alias(**{f"_part{position}": part}).filter(
+                    one_of(f"_part{position}", values, is_json=unique_set.is_json(position))
+                )
         if unique_set.condition is not None:
             rows = rows.filter(unique_set.condition)
         found = rows.values_list("pk", *unique_set.parts)
-        stored = {tuple(key) for pk, *key in found if pk not in self.replaced}
+        stored = {tuple(map(frozen, key)) for pk, *key in found if pk not in self.replaced}
         return {key for key in wanted if key in stored}
 
     # Dates
@@ -138,12 +141,14 @@ class Table:
             image = self.images[id(item)]
             day = date_part(kind, image.get(date_field.attname))
             if day is not None and image.get(field.attname) is not None and item.checks([name, date_name]):
-                keys.setdefault((image[field.attname], day), []).append(item)
+                keys.setdefault((frozen(image[field.attname]), day), []).append(item)
         if not keys:
             return
-        rows = self.model._base_manager.using(self.using).filter(**{f"{field.attname}__in": {key for key, _ in keys}})
+        rows = self.model._base_manager.using(self.using).filter(
+            one_of(field.attname, {key for key, _ in keys}, is_json=isinstance(field, JSONField))
+        )
         for pk, value, day in rows.values_list("pk", field.attname, date_field.attname):
-            same = keys.get((value, date_part(kind, day)))
+            same = keys.get((frozen(value), date_part(kind, day)))
             if same and pk not in self.replaced:
                 same.insert(0, same[0])
         for same in keys.values():
@@ -180,6 +185,16 @@ class Table:
             return None
         # NULL is neither true nor false, and passes, as in SQL.
         return [item for item, verdict in zip(items, verdicts, strict=True) if verdict is False]
+
+
+def one_of(name: str, values: Collection[Any], *, is_json: bool = False) -> Q:
+    """Return the condition that something is one of the values.
+
+    JSON and what is frozen is compared one by one: not every Django and database has ``in`` for it.
+    """
+    if not is_json and not any(isinstance(each, Frozen) for each in values):
+        return Q((f"{name}__in", values))
+    return Q(*((name, each.value if isinstance(each, Frozen) else each) for each in values), _connector=Q.OR)
 
 
 def image_of(instance: Model) -> Image:

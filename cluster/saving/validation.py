@@ -14,6 +14,7 @@ from cluster.errors import ForeignChildError
 from cluster.relations import ensure_state
 from cluster.relations.state import has_row
 from cluster.saving.cluster_save import is_new
+from cluster.saving.frozen import is_hashable
 from cluster.saving.reading import chunks
 from cluster.saving.survey import survey
 from cluster.saving.uniqueness import find_conflicts
@@ -119,7 +120,7 @@ def checked_items(root: Model, work: Work, exclude: frozenset[str]) -> list[Chec
         above = path_of(holding.node, holding.relation.name)
         for index, child in enumerate(holding.objects):
             item = items.setdefault(id(child), Checked(child, f"{above}[{index}]"))
-            item.parent_keys.add(holding.relation.field.name)
+            item.parent_keys |= holding.relation.filled
     return list(items.values())
 
 
@@ -144,8 +145,10 @@ def check_keys(items: Iterable[Checked], using: str) -> None:
                 continue
             if value in key.empty_values:
                 _check_empty(item, key, value)
-            else:
+            elif is_hashable(value):
                 wanted.setdefault(key, {}).setdefault(value, []).append(item)
+            else:
+                item.errors.setdefault(key.name, []).append(_missing(key, value))
     for key, by_value in wanted.items():
         _look_up(key, by_value, using)
 

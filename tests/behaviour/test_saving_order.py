@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError
+from django.db.models.signals import pre_save
 
-from tests.faults.app.models import Box, Flag, Label, Lid, Shelf, Slot, Thing
+from tests.faults.app.models import Beetle, Box, Flag, Label, Leaf, Lid, Shelf, Slot, Thing
 from tests.support import build_band
 from tests.testapp.models import Album, Band, Biography, Instrument, Node, Song
 
@@ -258,3 +259,93 @@ def test_albums_keep_their_songs_when_only_the_albums_are_edited() -> None:
 
     assert Song.objects.count() == 4
     assert Album.objects.filter(title="renamed").count() == 1
+
+
+# What a root takes from below
+
+
+def tree() -> Leaf:
+    root = Leaf(code="root", number=0)
+    for number in (1, 2, 3):
+        root.leaves.create(code=f"leaf {number}", number=number)
+    root.save()
+    root = Leaf.objects.get(parent=None)
+    root.leaves.get_object_list()
+    return root
+
+
+def codes() -> dict[str, str | None]:
+    return {leaf.code: leaf.parent and leaf.parent.code for leaf in Leaf.objects.all()}
+
+
+@pytest.mark.parametrize("declares", [False, True], ids=["from a baseline", "declared"])
+def test_a_root_takes_the_value_of_a_removed_child_of_its_own_model(declares: bool) -> None:
+    root = tree()
+    gone = root.leaves.get(code="leaf 1")
+
+    root.code = gone.code
+    if declares:
+        root.leaves = [leaf for leaf in root.leaves.all() if leaf != gone]
+    else:
+        root.leaves.remove(gone)
+    root.save()
+
+    assert codes() == {"leaf 1": None, "leaf 2": "leaf 1", "leaf 3": "leaf 1"}
+
+
+@pytest.mark.parametrize("declares", [False, True], ids=["from a baseline", "declared"])
+def test_a_root_swaps_its_unique_values_with_those_of_its_children(declares: bool) -> None:
+    root = tree()
+    first, second, third = root.leaves.order_by("number")
+    if declares:
+        root.leaves = [first, second, third]
+
+    root.code, first.code = first.code, root.code
+    root.number = 3
+    second.branch, second.number = "twig", 0
+    third.branch, third.number = "twig", None
+    Beetle.objects.create(leaf=root, name="stored")
+    root.beetles.get_object_list()[0].name = "changed"
+    root.save()
+
+    assert Beetle.objects.get().name == "changed"
+    assert codes() == {"leaf 1": None, "root": "leaf 1", "leaf 2": "leaf 1", "leaf 3": "leaf 1"}
+    assert list(Leaf.objects.order_by("code").values_list("branch", "number")) == [
+        ("trunk", 3),
+        ("twig", 0),
+        ("twig", None),
+        ("trunk", 1),
+    ]
+
+
+def test_a_new_root_takes_the_value_of_a_child_that_it_takes_in() -> None:
+    child = tree().leaves.get(code="leaf 1")
+    root = Leaf(code=child.code, leaves=[child])
+
+    child.code = "other"
+    root.save()
+
+    assert codes()["other"] == "leaf 1"
+
+
+def test_rows_that_make_way_get_their_values_whatever_a_receiver_does() -> None:
+    root = tree()
+    first = root.leaves.get_object_list()[0]
+    root.number, first.branch = 1, "twig"
+
+    def change_back(instance: Any, **kwargs: Any) -> None:
+        if instance is root:
+            root.number, first.branch = 7, "trunk"
+
+    pre_save.connect(change_back, sender=Leaf, weak=False, dispatch_uid="once")
+    try:
+        root.save()
+    finally:
+        pre_save.disconnect(sender=Leaf, dispatch_uid="once")
+
+    assert list(Leaf.objects.order_by("code").values_list("code", "number")) == [
+        ("leaf 1", 1),
+        ("leaf 2", 2),
+        ("leaf 3", 3),
+        ("root", 7),
+    ]

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
+from django.db.models.signals import post_save
 
 from cluster.errors import ClusterCycleError, ForeignChildError, StaleClusterError, UnsavedParentError
 from cluster.relations import relations_of
 from cluster.saving import commit_relation
 from tests.faults.picture import picture_of
 from tests.support import build_band, stored_rows
-from tests.testapp.models import Album, Anthem, Band, City, Country, Entry, Genre, Member, Node, Playlist, Song
+from tests.testapp.models import (
+    Album,
+    Anthem,
+    Band,
+    City,
+    Country,
+    Entry,
+    Genre,
+    Label,
+    Member,
+    Node,
+    Playlist,
+    Song,
+    Stop,
+    Tour,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -246,3 +263,63 @@ def test_albums_of_a_new_band_may_not_be_saved_before_it() -> None:
 
     with pytest.raises(ValueError, match="unsaved related object 'band'"):
         album.save()
+
+
+@pytest.mark.parametrize("way", ["add", "set", "assign", "constructor"])
+def test_a_row_whose_key_contains_its_parents_cannot_be_moved(way: str) -> None:
+    Tour(name="first", stops=[Stop(number=1, place="Rome")]).save()
+    other = Tour(name="other", stops=[Stop(number=1, place="Oslo")])
+    other.save()
+    stop, before = Stop.objects.get(place="Rome"), stored_rows()
+    moves: dict[str, Any] = {
+        "add": lambda: other.stops.add(stop),
+        "set": lambda: other.stops.set([stop]),
+        "assign": lambda: setattr(other, "stops", [stop]),
+        "constructor": lambda: Tour(name="new", stops=[stop]),
+    }
+
+    with pytest.raises(ForeignChildError, match="Add a new Stop with the same values, and remove this one"):
+        moves[way]()
+    other.save()
+
+    assert stored_rows() == before
+    assert stop.tour.name == "first"
+    other.stops.add(other.stops.get())
+    other.stops.add(Stop(number=2, place=stop.place))
+    other.save()
+    assert [each.place for each in Stop.objects.order_by("number")] == ["Rome", "Oslo", "Rome"]
+
+
+def test_an_object_whose_key_was_changed_is_no_row_of_its_parent() -> None:
+    band = build_band(members=1, albums=0)
+    band.save()
+    band.members.get_object_list()[0].pk += 1
+
+    refused(band, StaleClusterError, r"the row of members\[0\] .* is no longer in the database under this key")
+
+
+@pytest.mark.parametrize("is_heard", [False, True], ids=["in bulk", "row by row"])
+def test_a_child_that_points_at_an_object_that_nobody_saves_is_named(is_heard: bool) -> None:
+    band = build_band(members=0)
+    band.albums.get_object_list()[1].label = Label(name="unsaved")
+    receive = Mock()
+
+    if is_heard:
+        post_save.connect(receive, sender=Album)
+    try:
+        refused(band, ValueError, r"^Cannot save albums\[1\]: save\(\) prohibited .* unsaved related object 'label'")
+    finally:
+        post_save.disconnect(receive, sender=Album)
+
+
+@pytest.mark.parametrize("title", ["in bulk", "row by row"])
+def test_another_error_of_a_value_is_left_as_it_is(title: str) -> None:
+    band = Band(name="band", albums=[Album(title=title, position="first")])
+    receive = Mock()
+
+    if title == "row by row":
+        post_save.connect(receive, sender=Album)
+    try:
+        refused(band, ValueError, r"^Field 'position' expected a number but got 'first'")
+    finally:
+        post_save.disconnect(receive, sender=Album)

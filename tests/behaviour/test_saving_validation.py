@@ -12,9 +12,25 @@ from django.test.utils import isolate_apps
 
 from cluster.fields import ParentalKey
 from cluster.models import ClusterableModel
-from tests.faults.app.models import Binder, Box, Flag, Label, Lid, Sheet, Shelf, Sticker, Thing, Visit
+from cluster.saving.frozen import frozen
+from tests.faults.app.models import Binder, Box, Flag, Label, Lid, Poster, Sheet, Shelf, Sticker, Thing, Visit
 from tests.support import build_band, build_full_band, logged_statements, stored_rows
-from tests.testapp.models import Album, Band, City, Country, Dance, Hall, Member, Show, Song, Stop, Ticket, Tour, Verse
+from tests.testapp.models import (
+    Album,
+    Attachment,
+    Band,
+    City,
+    Country,
+    Dance,
+    Hall,
+    Member,
+    Show,
+    Song,
+    Stop,
+    Ticket,
+    Tour,
+    Verse,
+)
 from tests.testapp.models import Label as RecordLabel
 
 pytestmark = pytest.mark.django_db
@@ -317,3 +333,62 @@ def test_rows_that_are_alike_in_their_nulls_meet_where_nulls_are_not_distinct():
         group.clean_cluster(validate_constraints=True)
 
     assert list(raised.value.message_dict) == ["players[0].__all__"]
+
+
+def test_unique_values_that_cannot_be_hashed_are_compared() -> None:
+    shelf = stored_shelf(posters=[Poster(words=["art", "deco"], motto=["so", "be", "it"], day=date(2024, 1, 1))])
+    (stored,) = shelf.posters.get_object_list()
+    other = Shelf(name="t")
+    other.posters = [
+        Poster(words=["art", "deco"], motto=["so", "be", "it"], day=date(2024, 1, 1)),
+        Poster(words=["art"], motto=["so"], day=date(2024, 1, 1)),
+        Poster(words=["art"], motto=["so"], day=date(2024, 1, 1)),
+        Poster(words=["deco"], motto=["so", "be", "it"], day=date(2024, 1, 2)),
+    ]
+
+    found = problems(other)
+
+    assert list(found) == ["posters[0].words", "posters[0].motto", "posters[2].words", "posters[2].motto"]
+    stored.words = ["deco", "art"]
+    assert problems(shelf) == {}
+
+
+def test_a_key_that_is_no_key_at_all_is_told() -> None:
+    assert list(problems(Band(name="b", albums=[Album(title="a", label_id=[1])]))) == ["albums[0].label"]
+
+
+@isolate_apps("tests.testapp")
+def test_unique_json_is_compared_by_its_meaning():
+    class Board(ClusterableModel):
+        name = models.CharField(max_length=80)
+        facts = models.JSONField(default=dict, blank=True)
+
+        class Meta:
+            app_label = "testapp"
+            db_table = Band._meta.db_table
+
+    class Pin(models.Model):
+        board = ParentalKey(Board, related_name="pins", db_column="band_id")
+        details = models.JSONField(unique=True)
+
+        class Meta:
+            app_label = "testapp"
+            db_table = Attachment._meta.db_table
+
+    stored = [Attachment(details=details) for details in ({"x": 1, "y": [1, 2]}, [True], "text")]
+    Band(name="b", attachments=stored).save()
+    places = ({"x": 1, "y": [1, 2]}, [1], [True], "text", {"x": {"1": 2}}, {"x": {"1": 2}})
+
+    with pytest.raises(ValidationError) as caught:
+        Board(name="b", pins=[Pin(details=details) for details in places]).clean_cluster()
+
+    assert list(caught.value.message_dict) == [f"pins[{index}].details" for index in (0, 2, 3, 5)]
+
+
+def test_frozen_values_are_equal_where_their_values_are() -> None:
+    assert frozen("text") == "text"
+    assert frozen({"a": [1, {2}]}) == frozen({"a": [1, {2}]})
+    assert frozen([1]) != frozen([True])
+    assert frozen([1]) != [1]
+    assert frozen([bytearray(b"a")]) == frozen([bytearray(b"a")])
+    assert len({frozen([1]), frozen([1]), frozen([2])}) == 2

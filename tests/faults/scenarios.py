@@ -9,7 +9,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.db.models import Model
 
-from tests.faults.app.models import Box, Diary, Lid, Page, Shelf, Slot, Thing
+from tests.faults.app.models import Box, Diary, Leaf, Lid, Page, Shelf, Slot, Thing
 from tests.support import build_album, build_band, build_full_band
 from tests.testapp.models import (
     Album,
@@ -366,3 +366,32 @@ def protected_targets_kept() -> Model:
     band.albums.get_object_list()[0].label = None
     band.label = label
     return band
+
+
+@scenario
+def a_root_that_takes_the_values_of_its_children() -> Model:
+    root = stored(Leaf(code="a", leaves=[Leaf(code="b"), Leaf(code="c")]))
+    first, second = root.leaves.get_object_list()
+    root.code, first.code = "b", "a"
+    root.leaves.remove(second)
+    root.leaves.add(Leaf(code="c", leaves=[Leaf(code="d")]))
+    return root
+
+
+@scenario
+def a_deleted_cluster_saved_again() -> Model:
+    band = stored(build_full_band())
+    for album in band.albums.get_object_list():
+        album.songs.get_object_list()
+    band.genres.get_object_list()
+    band.delete()
+    return band
+
+
+@scenario
+def rows_of_several_tables_declared() -> Model:
+    hall = stored(Hall(name="big", acts=[Dance(title="waltz", style="slow"), Dance(title="polka", style="fast")]))
+    dance = Dance.objects.get(title="waltz")
+    dance.style = "fast"
+    hall.acts = [dance, Dance(title="tango", style="slow")]
+    return hall

@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 
 import pytest
+from django.db import transaction
 
 from cluster.collector import Collector, load
+from cluster.errors import AlreadyLoadedError
 from tests.collector.app.models import Client, Item, Stop, Task
 from tests.collector.builders import build_tenant, stored
 from tests.collector.test_loading import RENAMED, dumped
@@ -25,6 +27,12 @@ def merge(client, text, manifest):
     load(io.StringIO(text), "merge", manifest=manifest)
 
 
+def insert(client, text, manifest):
+    with transaction.atomic():
+        Collector(Client.objects.filter(pk=client.pk)).erase()
+        load(io.StringIO(text), "insert", manifest=manifest)
+
+
 def erase(client, text, manifest):
     Collector(Client.objects.filter(pk=client.pk)).erase()
 
@@ -42,7 +50,7 @@ def edited():
     return client, text, manifest
 
 
-@pytest.mark.parametrize("work", [copy, merge, restore, erase])
+@pytest.mark.parametrize("work", [insert, copy, merge, restore, erase])
 def test_whichever_statement_fails_nothing_is_half_done(work):
     client, text, manifest = edited()
     before = stored()
@@ -89,3 +97,26 @@ def test_a_dump_that_fails_leaves_the_file_of_before(tmp_path):
 
     assert path.read_bytes() == whole
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_whichever_statement_fails_a_load_under_an_import_id_can_be_repeated():
+    client = build_tenant()
+    text, manifest = dumped(client)
+    load(io.StringIO(text), "copy", manifest=manifest, replace=RENAMED, import_id="make the table")
+    again = {name: lambda value: f"{value}-again" for name in RENAMED}
+    before = stored()
+    number = 0
+    while True:
+        number += 1
+        try:
+            with fail_at(number) as wrapper:
+                load(io.StringIO(text), "copy", manifest=manifest, replace=again, import_id="swept")
+        except InjectedFault:
+            assert stored() == before
+            continue
+        assert wrapper.seen < number
+        break
+
+    with pytest.raises(AlreadyLoadedError):
+        load(io.StringIO(text), "copy", manifest=manifest, replace=again, import_id="swept")
+    assert Client.objects.count() == 3

@@ -7,6 +7,7 @@ import inspect
 import django
 import pytest
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import query
 from django.db.models.fields.related_descriptors import (
     ReverseManyToOneDescriptor,
@@ -15,6 +16,7 @@ from django.db.models.fields.related_descriptors import (
 )
 
 from cluster._compat import classes_of, is_pk_set, save_options
+from cluster.relations.outcome import RUN_CALLBACKS
 from tests.testapp.models import Band, Stop
 
 
@@ -66,3 +68,7 @@ def test_positional_options_are_parsed_or_refused_as_in_django():
 
 def test_classes_that_this_django_lacks_are_left_out():
     assert classes_of(models, "Model", "NoSuchModel") == (models.Model,)
+
+
+def test_callbacks_are_run_by_the_method_that_ours_stands_in_for():
+    assert callable(getattr(BaseDatabaseWrapper, RUN_CALLBACKS))

@@ -7,6 +7,7 @@ import pickle
 
 import django
 import pytest
+from django.core.exceptions import FieldDoesNotExist
 
 from cluster.models import get_all_child_m2m_relations, get_all_child_relations
 from cluster.relations import relations_of
@@ -133,3 +134,27 @@ def test_positional_options_of_save_are_taken_where_django_takes_them(transactio
         with pytest.raises(TypeError, match=r"Band.save\(\) takes 1 positional argument but 2 were given"):
             band.save(True)
         assert Band.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_refreshing_that_fails_drops_nothing():
+    band, gone = build_band(), build_band()
+    band.save()
+    gone.save()
+    gone.members.add(Member(name="held"))
+    band.members.add(Member(name="held"))
+    Band.objects.filter(pk=gone.pk).delete()
+    unsaved = build_band()
+
+    with pytest.raises(FieldDoesNotExist):
+        band.refresh_from_db(fields=["members", "nope"])
+    with pytest.raises(Band.DoesNotExist):
+        gone.refresh_from_db()
+    with pytest.raises(Band.DoesNotExist):
+        unsaved.refresh_from_db()
+
+    assert [each.members.count() for each in (band, gone, unsaved)] == [3, 3, 2]
+    band.refresh_from_db(fields=["name"])
+    assert band.members.count() == 3
+    band.refresh_from_db(fields=("members", "name"))
+    assert band.members.count() == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -30,6 +31,19 @@ class OddSizes(models.CheckConstraint):
     def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS) -> None:
         if instance.size % 2 == 0:
             raise ValidationError("Sizes are odd.")
+
+
+class WordsField(models.CharField):
+    """A list of words, which cannot be hashed."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return self.to_python(value)
+
+    def to_python(self, value: Any) -> Any:
+        return value.split() if isinstance(value, str) else value
+
+    def get_prep_value(self, value: Any) -> Any:
+        return " ".join(value) if isinstance(value, list) else value
 
 
 class Shelf(ClusterableModel):
@@ -128,6 +142,41 @@ class Slot(models.Model):
     shelf = ParentalKey(Shelf, related_name="slots", null=True, blank=True)
     box = ParentalKey(Box, related_name="slots", null=True, blank=True)
     day = models.DateField(unique=True)
+
+
+class Poster(models.Model):
+    """Unique in values that cannot be hashed."""
+
+    shelf = ParentalKey(Shelf, related_name="posters")
+    words = WordsField(max_length=80, unique=True)
+    motto = WordsField(max_length=80, unique_for_date="day", blank=True, default="")
+    day = models.DateField(null=True, blank=True)
+
+
+class Loan(models.Model):
+    """Two parents at different levels, and a key that is there before the row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    shelf = ParentalKey(Shelf, related_name="loans", null=True, blank=True)
+    box = ParentalKey(Box, related_name="loans", null=True, blank=True)
+    to = models.CharField(max_length=80)
+
+
+class Leaf(ClusterableModel):
+    """A tree of which every node is unique, in the whole tree and among its siblings."""
+
+    parent = ParentalKey("self", null=True, blank=True, related_name="leaves")
+    code = models.CharField(max_length=20, unique=True)
+    branch = models.CharField(max_length=20, default="trunk")
+    number = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        unique_together = [("branch", "number")]
+
+
+class Beetle(models.Model):
+    leaf = ParentalKey(Leaf, related_name="beetles")
+    name = models.CharField(max_length=80)
 
 
 class Diary(ClusterableModel):
