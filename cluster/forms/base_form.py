@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import router, transaction
 from django.db.models import Model
-from django.forms import Media
-from django.forms.models import BaseModelForm, construct_instance
+from django.forms.models import construct_instance
 from django.forms.renderers import get_default_renderer
 from django.utils.functional import cached_property
-from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from cluster.forms.choices import is_shared
 from cluster.forms.error_paths import errors_by_path
 from cluster.forms.matching import NEW, Match
 from cluster.forms.place import Place
-from cluster.forms.preview import preview
-from cluster.forms.rendering import Rendered
 from cluster.forms.row_validation import validate_beyond
-from cluster.relations import ParentalField
+from cluster.forms.saved_form import SavedForm
 from cluster.saving.ways import overrides
-
-# The stubs leave out much of what Django's own subclasses use.
-ModelFormBase: Any = BaseModelForm
+from cluster.serialization.targets import can_be_asked
 
 
-def is_held(field: Any) -> bool:
-    """Say whether a many-to-many kind of field keeps what it is given in memory until its instance is saved."""
-    return isinstance(field, ParentalField) or bool(getattr(field, "_need_commit_after_assignment", False))
-
-
-class BaseClusterForm(Rendered, ModelFormBase):  # type: ignore[misc]
+class BaseClusterForm(SavedForm):
     """A model form with formsets below it.
 
     Stands between a form's own class and Django's ``BaseModelForm``, so that a plain ``ModelForm`` becomes a row of a
@@ -47,16 +35,8 @@ class BaseClusterForm(Rendered, ModelFormBase):  # type: ignore[misc]
         match: What a row stands for.
     """
 
-    instance: Any
-    formsets: ClassVar[dict[str, Any]] = {}
     place: Place | None = None
     match: Match = NEW
-    row_number: int | None = None
-
-    template_name_div = "cluster/forms/div.html"
-    template_name_p = "cluster/forms/p.html"
-    template_name_table = "cluster/forms/table.html"
-    template_name_ul = "cluster/forms/ul.html"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if self.place is None:
@@ -180,6 +160,13 @@ class BaseClusterForm(Rendered, ModelFormBase):  # type: ignore[misc]
         """Return the number of errors of the form and of everything below it."""
         return sum(len(errors) for errors in self.cluster_errors.values())
 
+    def _clean_fields(self) -> None:
+        """Refuse also the text that no database can have or be asked for: half of a pair of surrogates."""
+        super()._clean_fields()
+        for name, value in list(self.cleaned_data.items()):
+            if isinstance(value, str) and not can_be_asked(value):
+                self.add_error(name, ValidationError(_("Enter a valid value."), code="invalid"))
+
     def _post_clean(self) -> None:
         self._fill_defaults()
         if not self.is_row:
@@ -240,126 +227,3 @@ class BaseClusterForm(Rendered, ModelFormBase):  # type: ignore[misc]
                 self.instance.validate_constraints(exclude=self._get_validation_exclusions())
             except ValidationError as error:
                 self._update_errors(error)
-
-    # Saving
-
-    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
-        """Apply the form and its formsets to the cluster, and save it as one.
-
-        Args:
-            commit: Whether to write. If not, everything is held by the instance, whose ``save()`` writes it, and
-                ``save_m2m()`` then writes the links that only the database can hold.
-
-        Returns:
-            The instance.
-
-        Raises:
-            ValueError: The form or something below it is not valid; nothing is written.
-        """
-        self._refuse_invalid()
-        self.save_cluster_m2m()
-        for formset in self.formsets.values():
-            formset.save(commit=False)
-        if commit:
-            self._write()
-        else:
-            self.save_m2m = self._save_m2m
-        return self.instance
-
-    save.alters_data = True  # type: ignore[attr-defined]
-
-    def _refuse_invalid(self) -> None:
-        if self.errors or not self.is_valid():
-            done = "created" if self.instance._state.adding else "changed"
-            raise ValueError(
-                f"The {self.instance._meta.object_name} could not be {done} because the data didn't validate."
-            )
-
-    def _write(self) -> None:
-        using = router.db_for_write(type(self.instance), instance=self.instance)
-        with transaction.atomic(using=using):
-            self.instance.save()
-            self._save_m2m()
-
-    def preview(self) -> Any:
-        """Return the cluster as saving the form would make it, in memory: a copy of the form's instance.
-
-        Nothing is written, and neither the form nor its instance changes. Links that only the database can hold (those
-        of a plain ``ManyToManyField``) are as they were.
-
-        Raises:
-            ValueError: The form or something below it is not valid.
-        """
-        return preview(self)
-
-    def save_cluster_m2m(self) -> None:
-        """Give the instance the many-to-many data that it holds in memory until it is saved."""
-        for field in self._link_fields():
-            if is_held(field):
-                field.save_form_data(self.instance, self.cleaned_data[field.name])
-
-    def _save_m2m(self) -> None:
-        for field in self._link_fields():
-            if not is_held(field):
-                field.save_form_data(self.instance, self.cleaned_data[field.name])
-        for formset in self.formsets.values():
-            formset.save_m2m()
-
-    def _link_fields(self) -> Iterator[Any]:
-        """Yield the fields that Django's ``_save_m2m`` would save."""
-        meta, options = self.instance._meta, self._meta
-        fields: Iterator[Any] = chain(meta.many_to_many, meta.private_fields)
-        for field in fields:
-            chosen = not options.fields or field.name in options.fields
-            left_out = options.exclude and field.name in options.exclude
-            if hasattr(field, "save_form_data") and chosen and not left_out and field.name in self.cleaned_data:
-                yield field
-
-    # Rendering
-
-    @property
-    def template_name(self) -> str:
-        """The template of ``{{ form }}``: the renderer's own for the fields, with the formsets after them."""
-        return "cluster/forms/form.html" if self.formsets else self.renderer.form_template_name
-
-    def get_context(self) -> dict[str, Any]:
-        """Return what the templates need: what Django's do, and the formsets."""
-        context = super().get_context()
-        context["errors"].field_id = self.errors_id
-        return {**context, "formsets": list(self.formsets.values()), "own_template": self.renderer.form_template_name}
-
-    @property
-    def html_id(self) -> str | None:
-        """The ``id`` of the element around a row."""
-        return f"{self.auto_id % self.prefix}_row" if self.auto_id and "%s" in str(self.auto_id) else None
-
-    @property
-    def errors_id(self) -> str | None:
-        """What the ``id`` of the list of errors that concern no single field begins with."""
-        return self.html_id if self.is_row else None
-
-    @property
-    def errors_html_id(self) -> str | None:
-        """The ``id`` of the list of errors that concern no single field; ``None`` while there is none."""
-        if not self.errors_id or not self.errors:
-            return None
-        has_some = self.non_field_errors() or any(field.errors for field in self.hidden_fields())
-        return f"{self.errors_id}_error" if has_some else None
-
-    @property
-    def row_label(self) -> str:
-        """The heading of a row: the name of the model, and a number for rows that have one."""
-        name = capfirst(self.instance._meta.verbose_name)
-        return f"{name} {self.row_number}" if self.row_number else str(name)
-
-    @property
-    def media(self) -> Media:
-        """The media of the form and of all formsets below it."""
-        media: Media = super().media
-        for formset in self.formsets.values():
-            media += formset.media
-        return media
-
-    def is_multipart(self) -> bool:
-        """Return whether the form or a formset below it takes files."""
-        return super().is_multipart() or any(formset.is_multipart() for formset in self.formsets.values())

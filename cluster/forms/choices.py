@@ -22,6 +22,7 @@ from django.forms.models import ModelChoiceField, apply_limit_choices_to_to_form
 from cluster.forms.json_field import AnyTextJSONField
 from cluster.forms.selects import share_options
 from cluster.queryset import FakeQuerySet
+from cluster.serialization.targets import can_be_asked
 
 _UNREADABLE = (TypeError, ValueError, OverflowError, ValidationError)
 
@@ -115,7 +116,10 @@ class SharedChoices:
             hash(key)
         except _UNREADABLE:
             return None
-        return key
+        return key if self._can_be_asked(key) else None
+
+    def _can_be_asked(self, key: Any) -> bool:
+        return not isinstance(key, str) or can_be_asked(key)
 
     def find(self, value: Any) -> Model | None:
         """Return the object that a value names; ``None`` where the database must be asked."""
@@ -126,7 +130,7 @@ class SharedChoices:
         """Say whether there can be no such object, or the one query for all submitted keys told that there is none."""
         key = self._readable(value)
         if key is None or key in self._found:
-            return False
+            return not self._can_be_asked(value)
         # Two texts can be one key to the database, which knows its collation.
         return not self._can_be_stored(key) or (key in self._wanted and not isinstance(key, str))
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.forms import JSONField
+from django.forms import JSONField, MultiWidget
 from django.forms.formsets import INITIAL_FORM_COUNT, TOTAL_FORM_COUNT
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
@@ -99,6 +99,9 @@ def _objects(rows: list[Any], names: _Names, data: DocumentData) -> Iterator[Map
 def _read_value(name: str, value: Any, field: Any, data: DocumentData) -> None:
     if isinstance(field, JSONField):
         data[name] = json.dumps(value)
+    elif isinstance(value, list) and isinstance(getattr(field, "widget", None), MultiWidget):
+        for suffix, part in zip(field.widget.widgets_names, value, strict=False):
+            _read_value(f"{name}{suffix}", part, None, data)
     elif isinstance(value, list):
         data.setlist(name, [_as_submitted(item) for item in value])
     elif value is not None and value is not False:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 from django.forms.models import ModelFormOptions
 
 from cluster.relations import Relation, relations_of
@@ -53,7 +53,9 @@ def chosen_formsets(
         FieldError: A name is no child relation of the model.
         TypeError: ``formsets`` or ``exclude_formsets`` is a string, or an option has no meaning.
     """
-    relations = {relation.name: relation for relation in relations_of(model).children}
+    # Rows with a generic key have no formsets.
+    children = (each for each in relations_of(model).children if isinstance(each.field, ForeignKey))
+    relations = {relation.name: relation for relation in children}
     given = _named_options(model, "formsets", options.formsets, relations)
     excluded = _named_options(model, "exclude_formsets", options.exclude_formsets, relations) or {}
     if given is None:

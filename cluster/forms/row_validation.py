@@ -23,16 +23,19 @@ def is_scoped(formset: Any, rule: Rule) -> bool:
 
 
 def entries_of(formset: Any) -> dict[int, tuple[Entry, Any]]:
-    """Return the rows that are whole enough to be judged with their forms, by the ``id()`` of their instance."""
+    """Return the rows that are judged with their forms, by the ``id()`` of their instance.
+
+    Fields that are wrong are left out, as Django does. A row whose key is wrong may stand for any child, and is not
+    judged.
+    """
     scope = {formset.fk.name} if formset.fk is not None else set()
-    judged = [form for form in formset.forms if formset.is_kept(form) and not form.errors]
-    return {
-        id(form.instance): (
-            Entry(form.instance, form.match.child, frozenset(form._get_validation_exclusions() - scope)),
-            form,
-        )
-        for form in judged
-    }
+    judged = [form for form in formset.forms if formset.is_kept(form) and formset.key_name not in form.errors]
+    return {id(form.instance): (_entry(form, scope), form) for form in judged}
+
+
+def _entry(form: Any, scope: set[str]) -> Entry:
+    exclude = frozenset(form._get_validation_exclusions() - scope)
+    return Entry(form.instance, form.match.child, exclude, is_sound=not form.errors)
 
 
 def untouched_entries(formset: Any) -> list[Entry]:
@@ -48,8 +51,9 @@ def validate_siblings(formset: Any) -> list[ValidationError]:
     for violation in broken:
         # Such an error concerns one row: it leaves nothing for the formset.
         list(_place(violation, formset, judged))
-    for violation in broken:
-        judged.pop(id(violation.entry.instance), None)
+    if broken:
+        # They are sound no longer.
+        judged = entries_of(formset)
     entries = [*(entry for entry, _ in judged.values()), *untouched_entries(formset)]
     violations = list(unique_violations(rules, entries))
     if not formset.is_complete:

@@ -22,12 +22,14 @@ class Entry:
         before: The row as it is; ``None`` for a new one.
         exclude: The names of the fields that are not to be checked.
         is_checked: Whether the row is judged; the others stay as they are, and are what it is compared with.
+        is_sound: Whether nothing is wrong with the row by itself; only such rows are told that they are alike.
     """
 
     instance: Model
     before: Model | None
     exclude: frozenset[str] = frozenset()
     is_checked: bool = True
+    is_sound: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,10 @@ def unique_violations(rules: Iterable[Rule], entries: Sequence[Entry]) -> Iterat
         taken = {key for entry, key in pairs if not entry.is_checked}
         seen: set[Key] = set()
         for entry, key in pairs:
-            if entry.is_checked and (key in taken or key in seen):
-                yield Violation(entry, *rule.error(entry.instance), rule, is_duplicate=key in seen)
-            if entry.is_checked:
+            is_duplicate = entry.is_sound and key in seen
+            if entry.is_checked and (is_duplicate or key in taken):
+                yield Violation(entry, *rule.error(entry.instance), rule, is_duplicate=is_duplicate)
+            if entry.is_checked and entry.is_sound:
                 seen.add(key)
 
 

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.django_db
 def submission(prefix, *rows, initial=0, **own):
     data = {**own, f"{prefix}-TOTAL_FORMS": str(len(rows)), f"{prefix}-INITIAL_FORMS": str(initial)}
     for index, row in enumerate(rows):
-        data |= {f"{prefix}-{index}-{name}": str(value) for name, value in row.items()}
+        for name, value in row.items():
+            data[f"{prefix}-{index}-{name}"] = value if isinstance(value, list) else str(value)
     return data
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import pytest
 from django.core.serializers.base import DeserializationError
@@ -99,7 +100,7 @@ def test_a_part_of_a_composite_key_that_its_field_cannot_read_is_refused():
         ("moment", "yesterday"),
         ("moment", 5),
         ("decimal", "1,5"),
-        ("decimal", "NaN"),
+        ("decimal", "sNaN"),
         ("decimal", True),
         ("decimal", {}),
         ("duration", "long"),
@@ -196,6 +197,19 @@ def test_numbers_that_json_does_not_have_are_refused_in_plain_data_too(value):
 
     assert problems_of(Archive, {"float": value}) == [("$.float", message)]
     assert repr(Archive.from_serializable_data({"float": value}, allow_nan=True).float) == repr(value)
+
+
+@pytest.mark.parametrize("value", [math.nan, Decimal("NaN"), Decimal("-Infinity")], ids=str)
+def test_numbers_that_json_does_not_have_are_found_within_json_and_among_decimals(value):
+    name = f"{value!r}, which only allow_nan=True lets in."
+    data = {"char": "a", "json": {"a": [0, value]}, "decimal": str(value) if isinstance(value, Decimal) else None}
+    decimal = [("$.decimal", f"Archive.decimal is {name}")] if data["decimal"] else []
+
+    assert sorted(problems_of(Archive, data)) == [*decimal, ("$.json.a[1]", f"Archive.json has {name}")]
+    assert problems_of(Archive, {"json": value}) == [("$.json", f"Archive.json is {name}")]
+    archive = Archive.from_serializable_data(data, allow_nan=True)
+    assert repr(archive.json["a"][1]) == repr(value)
+    assert repr(archive.decimal) == (repr(value) if decimal else "None")
 
 
 def test_a_value_that_cannot_be_shown_is_described():

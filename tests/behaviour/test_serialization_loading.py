@@ -5,6 +5,7 @@ import json
 import pytest
 from django.utils import timezone
 
+from cluster.comparing import diff_from_database
 from cluster.errors import SerializedDataError
 from cluster.queryset import FakeQuerySet
 from cluster.serialization import (
@@ -27,6 +28,7 @@ from tests.testapp.models import (
 )
 from tests.upgrade.app.models import (
     Archive,
+    Coordinates,
     Document,
     Draft,
     Letter,
@@ -34,8 +36,10 @@ from tests.upgrade.app.models import (
     Poster,
     Scribble,
     Shelf,
+    Spot,
     Strip,
     Subject,
+    Visit,
 )
 from tests.upgrade.findings import entries_of, problems_of
 
@@ -157,6 +161,22 @@ def test_composite_keys_come_back():
         ((tour.pk, 1), "Oslo"),
         ((tour.pk, 2), ""),
     ]
+
+
+@pytest.mark.django_db
+def test_keys_that_are_values_of_a_class_of_their_own_come_back():
+    here, there = Coordinates(51, -1), Coordinates(48, 2)
+    Spot.objects.create(place=there, name="Paris")
+    Spot(place=here, name="London", visits=[Visit(next_id=there), Visit()]).save()
+
+    data = Spot.objects.get(pk=here).to_json()
+    Spot.from_json(data).save()
+
+    spot = Spot.objects.get(pk=here)
+    assert [visit["next"] for visit in json.loads(data)["visits"]] == ["[48, 2]", None]
+    assert [visit.next_id for visit in spot.visits.order_by("pk")] == [there, None]
+    assert spot.to_json() == data
+    assert not diff_from_database(Spot.from_json(data))
 
 
 def test_plain_models_are_built_too():

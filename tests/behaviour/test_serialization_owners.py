@@ -19,7 +19,10 @@ from tests.testapp.models import (
     Ticket,
 )
 from tests.upgrade.app.models import (
+    Archive,
+    Document,
     Letter,
+    Shelf,
     Signature,
 )
 from tests.upgrade.findings import entries_of, problems_of
@@ -217,3 +220,16 @@ def test_children_without_key_are_matched_by_the_natural_key_that_their_model_de
 
     assert list(Signature.objects.order_by("name").values_list("name", "title")) == [("George", ""), ("Paul", "Sir")]
     assert Signature.objects.get(name="Paul").pk == key
+
+
+@pytest.mark.django_db
+def test_a_natural_key_that_names_no_column_matches_nothing(monkeypatch):
+    monkeypatch.setattr(Document, "natural_key_fields", ("about",), raising=False)
+    shelf = Shelf(archive=Archive.objects.create(), documents=[Document(char="a")])
+    shelf.save()
+    key, report = Document.objects.get().pk, LoadReport()
+
+    Shelf.from_serializable_data({"pk": shelf.pk, "documents": [{"char": "a"}]}, report=report).save()
+
+    assert report.matched == []
+    assert Document.objects.get().pk != key

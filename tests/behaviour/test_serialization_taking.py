@@ -4,6 +4,7 @@ import copy
 import datetime as dt
 import json
 import math
+from decimal import Decimal
 
 import pytest
 from django.core.exceptions import FieldError
@@ -232,9 +233,19 @@ def test_an_expression_cannot_be_serialized():
     assert "Cannot serialize Member.wage: its value is the expression" in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf], ids=str)
-def test_numbers_that_json_does_not_have_are_refused_unless_asked_for(value):
-    archive = Archive(float=value)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("float", math.nan),
+        ("float", math.inf),
+        ("float", -math.inf),
+        ("decimal", Decimal("NaN")),
+        ("decimal", Decimal("-Infinity")),
+    ],
+    ids=str,
+)
+def test_numbers_that_json_does_not_have_are_refused_unless_asked_for(name, value):
+    archive = Archive(**{name: value})
 
     with pytest.raises(SerializedDataError, match="allow_nan=True"):
         archive.to_json()
@@ -242,7 +253,7 @@ def test_numbers_that_json_does_not_have_are_refused_unless_asked_for(value):
 
     with pytest.raises(SerializedDataError, match="allow_nan=True"):
         Archive.from_json(text)
-    assert repr(Archive.from_json(text, allow_nan=True).float) == repr(value)
+    assert repr(getattr(Archive.from_json(text, allow_nan=True), name)) == repr(value)
 
 
 def test_json_with_an_encoder_is_written_by_it_and_read_by_its_decoder():

@@ -8,6 +8,7 @@ from django.core import checks
 from django.db.models import Model
 from taggit.managers import TaggableManager
 
+from cluster.contrib.taggit.generic import TaggedItemsDescriptor, TaggedItemsRelation, is_of_one_kind
 from cluster.contrib.taggit.manager import HeldTagsManager
 from cluster.relations import Clusterable, ParentalField
 
@@ -15,7 +16,8 @@ from cluster.relations import Clusterable, ParentalField
 class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit has no types
     """A ``TaggableManager`` whose tags are held in memory until ``save()``.
 
-    The through model's ``content_object`` must be a ``ParentalKey`` to the model that has the field::
+    The through model's ``content_object`` is a ``ParentalKey`` to the model that has the field, or a generic foreign
+    key as that of ``taggit.TaggedItem``, which is the through model if none is given::
 
         class TaggedPlace(TaggedItemBase):
             content_object = ParentalKey("Place", related_name="tagged_items")
@@ -42,6 +44,25 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
             ordering=self.ordering,
         )
 
+    def post_through_setup(self, cls: Any) -> None:
+        """Do what taggit does when the through model is known, with tagged items that can be held."""
+        super().post_through_setup(cls)
+        if self.use_gfk:
+            self._hold_generic_items(cls)
+
+    def _hold_generic_items(self, cls: Any) -> None:
+        """Put a relation that can be held in the place of the plain one that taggit has just added."""
+        plain = cls._meta.private_fields.pop()
+        before = next((each for each in cls._meta.private_fields if each.name == plain.name), None)
+        items = TaggedItemsRelation(self.through)
+        if before is None:
+            items.contribute_to_class(cls, plain.name)
+        else:
+            # Taggit has put its own in the place of the other field's.
+            setattr(cls, before.name, TaggedItemsDescriptor(before.remote_field))
+            items.contribute_to_class(cls, f"{self.name}_items")
+        self.items_name = items.name
+
     def __set__(self, instance: Any, value: Any) -> None:
         self.__get__(instance, type(instance)).set(value)
 
@@ -67,18 +88,23 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
             problem = f"A ClusterTaggableManager must be on a ClusterableModel, and {self.model._meta.label} is none."
             hint = f"Derive {name} from cluster.models.ClusterableModel, or use a TaggableManager."
         elif self.use_gfk:
-            problem = (
-                f"{label} is generic: it knows a {name} by its key alone, and so cannot be held before it has one."
-            )
-            hint = (
-                f"Give the field a through model over TaggedItemBase with a ParentalKey named content_object to {name}."
-            )
+            if is_of_one_kind(self.through, self.model):
+                return []
+            problem = f"The object_id of {label} cannot hold the primary key of {name}."
+            hint = f"Give the field a through model whose object_id is of the kind of {name}'s primary key."
         elif not self._is_child():
             problem = f"The content_object of {label} must be a ParentalKey to {name}."
             hint = f"Give {self.through.__name__} a ParentalKey named content_object to {name}."
         else:
             return []
         return [checks.Error(problem, hint=hint, obj=self, id="cluster.E005")]
+
+    def items_of(self, instance: Any) -> Any:
+        """Return the manager of the child relation by which an instance has its tagged items."""
+        if self.use_gfk:
+            return getattr(instance, self.items_name)
+        key: Any = self.through._meta.get_field("content_object")
+        return getattr(instance, key.remote_field.get_accessor_name())
 
     def _is_child(self) -> bool:
         key: Any = self.through._meta.get_field("content_object")

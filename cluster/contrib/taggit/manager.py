@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Count, Model, Value, prefetch_related_objects
+from django.db import router
+from django.db.models import Model, Value, prefetch_related_objects
 from taggit.managers import _TaggableManager
 from taggit.utils import require_instance_manager
 
 from cluster.contrib.taggit.names import folded, give_slug, tags_named
+from cluster.contrib.taggit.similar import similar_objects
 from cluster.fields.prefetching import OwnerKeys, PrefetchedRows, PrefetchPlan
 from cluster.queryset import FakeQuerySet
 from cluster.relations.state import has_row
@@ -25,17 +27,16 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
 
     def get_tagged_item_manager(self) -> Any:
         """Return the manager of the child relation by which the instance has its tagged items."""
-        key: Any = self.through._meta.get_field("content_object")
-        return getattr(self.instance, key.remote_field.get_accessor_name())
+        return self._field.items_of(self.instance)
 
     def get_queryset(self, extra_filters: dict[str, Any] | None = None) -> Any:
         """Return the held tags in the order in which they were given, or the stored ones where the instance is live."""
         if self.instance is None or not self._is_held():
-            return super().get_queryset(extra_filters)
+            return self._of_instances_database(super().get_queryset(extra_filters))
         tags = FakeQuerySet(self.through.tag_model(), [item.tag for item in self._held_items()])
         if extra_filters:
             tags = tags.filter(**extra_filters)
-        own_ordering = type(self.instance)._meta.get_field(self.prefetch_cache_name).ordering
+        own_ordering = self._field.ordering
         return tags.order_by(*own_ordering) if own_ordering else tags.order_by()
 
     @require_instance_manager  # type: ignore[untyped-decorator]
@@ -100,21 +101,15 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
     def similar_objects(self) -> Any:
         """Return other instances of the model by the number of tags they share with this one, the most first.
 
-        Each has the number as ``similar_tags``. Two queries, whether the tags are held or not.
+        Each has the number as ``similar_tags``. Two queries, whether the tags are held or not; of a generic through
+        model, as in taggit, one for each model that has such objects, and these are of all models.
         """
-        key: Any = self.through._meta.get_field("content_object")
-        tags = tags_named(self.through.tag_model()._default_manager.all(), [tag.name for tag in self.all()])
-        shared = self.through._default_manager.filter(tag__in=tags)
+        names = [tag.name for tag in self.all()]
+        tags = tags_named(self.through.tag_model()._default_manager.using(self._database), names)
+        shared = self.through._default_manager.using(self._database).filter(tag__in=tags)
         if has_row(self.instance):
-            shared = shared.exclude(content_object=self.instance)
-        counts = dict(shared.values_list(key.attname).annotate(n=Count("pk")).order_by("-n", key.attname))
-        target = key.target_field.attname
-        rows = key.related_model._default_manager.filter(**{f"{target}__in": counts})
-        found = {getattr(row, target): row for row in rows}
-        similar = [(found[value], number) for value, number in counts.items() if value in found]
-        for row, number in similar:
-            row.similar_tags = number
-        return [row for row, _ in similar]
+            shared = shared.exclude(**self.through.lookup_kwargs(self.instance))
+        return similar_objects(shared)
 
     def most_common(self, min_count: int | None = None, extra_filters: dict[str, Any] | None = None) -> Any:
         """Return tags by how often they are used, the most first, each with the number as ``num_times``.
@@ -145,6 +140,20 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
     def _of(self, instance: Any) -> HeldTagsManager:
         manager: HeldTagsManager = getattr(instance, self.prefetch_cache_name)
         return manager
+
+    def _of_instances_database(self, tags: Any) -> Any:
+        """Return stored tags from where the instance is, which taggit does not look at; prefetched ones as they are."""
+        if self.instance is None or self._prefetched_names() is not None:
+            return tags
+        return tags.using(self._database)
+
+    @property
+    def _database(self) -> str:
+        return str(self._db or router.db_for_read(self.through, instance=self.instance))
+
+    @property
+    def _field(self) -> Any:
+        return type(self.instance)._meta.get_field(self.prefetch_cache_name)
 
     def _is_held(self) -> bool:
         return not has_row(self.instance) or bool(self.get_tagged_item_manager().is_deferring)

@@ -8,16 +8,18 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
-from taggit.models import ItemBase, TagBase
+from taggit.models import CommonGenericTaggedItemBase, ItemBase, TagBase
 
+from cluster.contrib.taggit.generic import fill_kinds
 from cluster.contrib.taggit.names import folded, give_slug, stored_tags
 
 
 def store_tags(rows: Sequence[Model], using: str, **_kwargs: Any) -> None:
-    """Give every tagged item that is about to be written a tag that has a row.
+    """Give every tagged item that is about to be written a tag that has a row, and its content type if it is generic.
 
     One query for all names, and one INSERT for the tags that are new (with one query for their slugs).
     """
+    fill_kinds((row for row in rows if isinstance(row, CommonGenericTaggedItemBase)), using)
     items: dict[Any, list[Any]] = {}
     for row in rows:
         # By the tag and not by its key, which a tag model can give before there is a row.
@@ -34,7 +36,14 @@ def _store(tag_model: Any, items: list[Any], using: str) -> None:
     new = {folded(item.tag.name): item.tag for item in items if folded(item.tag.name) not in stored}
     stored.update(_made(tag_model, list(new.values()), using))
     for item in items:
-        item.tag = stored[folded(item.tag.name)]
+        _give_tag(item, stored[folded(item.tag.name)])
+
+
+def _give_tag(item: Any, tag: Any) -> None:
+    """Give a tagged item its tag; not by assignment, as the router would compare the databases of the two."""
+    key = item._meta.get_field("tag")
+    item.__dict__[key.attname] = getattr(tag, key.target_field.attname)
+    key.set_cached_value(item, tag)
 
 
 def _made(tag_model: Any, tags: list[Any], using: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from taggit.models import ItemBase, TagBase, TaggedItemBase
+from taggit.models import GenericTaggedItemBase, GenericUUIDTaggedItemBase, ItemBase, TagBase, TaggedItemBase
 
 from cluster.contrib.taggit import ClusterTaggableManager
 from cluster.fields import ParentalKey
@@ -74,3 +74,43 @@ class Drink(ClusterableModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     badges = ClusterTaggableManager(through=BadgedDrink, blank=True)
+
+
+class Note(GenericTaggedItemBase):
+    """Generic, with a tag of its own and a column besides."""
+
+    tag = models.ForeignKey(Flavour, on_delete=models.CASCADE, related_name="notes")
+    weight = models.IntegerField(default=1)
+
+
+class Trip(ClusterableModel):
+    """Tagged by taggit's own generic model, and by a second one."""
+
+    name = models.CharField(max_length=80)
+    tags = ClusterTaggableManager(blank=True)
+    notes = ClusterTaggableManager(through=Note, blank=True, ordering=["name"])
+
+
+class Cruise(Trip):
+    """A row in two tables, with a content type of its own."""
+
+    ship = models.CharField(max_length=80, blank=True)
+
+
+class Stay(ClusterableModel):
+    """A nested child with generic tags."""
+
+    trip = ParentalKey(Trip, related_name="stays")
+    town = models.CharField(max_length=80)
+    tags = ClusterTaggableManager(blank=True)
+
+
+class Sighting(GenericUUIDTaggedItemBase):
+    tag = models.ForeignKey(Flavour, on_delete=models.CASCADE, related_name="sightings")
+
+
+class Animal(ClusterableModel):
+    """Keyed by UUID, with generic tags."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    tags = ClusterTaggableManager(through=Sighting, blank=True)

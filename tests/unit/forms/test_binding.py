@@ -12,6 +12,7 @@ from tests.behaviour.test_forms_validation import submission
 from tests.testapp.models import (
     Act,
     Article,
+    Attachment,
     Band,
     Dance,
     Entry,
@@ -175,6 +176,34 @@ PROBLEMS = {
     "row no object": ({"name": "b", "albums": [3]}, "$.albums[0]: Enter an object."),
     "nested": ({"name": "b", "albums": [{"title": "t", "songs": 3}]}, "$.albums[0].songs: Enter a list."),
 }
+
+
+class TimedAttachment(forms.ModelForm):
+    when = forms.SplitDateTimeField(required=False)
+
+    class Meta:
+        model = Attachment
+        fields = ["details"]
+
+
+@pytest.mark.parametrize(
+    ("when", "cleaned", "errors"),
+    [
+        (["2024-01-02", "10:00"], "2024-01-02 10:00:00+01:00", []),
+        (["2024-01-02", "10:00", "more"], "2024-01-02 10:00:00+01:00", []),
+        (["2024-01-02"], None, ["Enter a valid time."]),
+        (["x", {}], None, ["Enter a valid date.", "Enter a valid time."]),
+        (None, None, []),
+    ],
+)
+def test_a_document_gives_the_parts_of_a_field_with_several_inputs_as_a_list(when, cleaned, errors):
+    form_class = clusterform_factory(Band, fields=["name"], formsets={"attachments": {"form": TimedAttachment}})
+
+    form = form_class.from_json({"name": "b", "attachments": [{"details": {"a": 1}, "when": when}]})
+
+    assert form.cluster_errors.get("attachments[0].when", []) == errors
+    found = form.formsets["attachments"].forms[0].cleaned_data.get("when")
+    assert (found and str(found)) == cleaned
 
 
 @pytest.mark.parametrize(("document", "message"), PROBLEMS.values(), ids=PROBLEMS)

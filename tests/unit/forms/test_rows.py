@@ -76,6 +76,27 @@ def test_a_text_that_is_no_key_is_asked_of_the_database():
     assert set(form.cluster_errors) == {"members[0].countries", "members[0].country"}
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\0", "Null characters are not allowed."),
+        ("a\ud800", "Select a valid choice. That choice is not one of the available choices."),
+    ],
+    ids=["NUL", "half of a pair"],
+)
+def test_a_text_that_no_database_can_have_is_not_asked_for(text, message):
+    Country.objects.create(code="DE", name="DE")
+    fine = {"country": "DE", "countries": ["DE"]}
+    rows = [{**fine, "name": "a", "country": text}, {**fine, "name": "b", "countries": [text]}, {**fine, "name": text}]
+    form = members(WithCountries)(submission("members", *rows, name=text))
+
+    assert not form.is_valid()
+
+    paths = ["name", "members[0].country", "members[1].countries", "members[2].name"]
+    assert list(form.cluster_errors) == paths
+    assert form.cluster_errors["members[0].country"] == [message]
+
+
 def test_shared_choices_answer_other_questions_as_the_database_does():
     label = Label.objects.create(name="one")
     form = clusterform_factory(Band, fields=["label"])()
