@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import router
 from django.db.models import Model
 
+from cluster.collector.databases import Databases
 from cluster.collector.edges import Edge, Edges, Kind, concrete, edges_of
 from cluster.collector.rules import LINK, SKIP, Role, Rule
 
@@ -61,9 +61,11 @@ class RuleBook:
     def __init__(self, model: type[Model], rules: Mapping[str, Rule], using: str) -> None:
         self.model = concrete(model)
         self.using = using
+        self.databases = Databases(self.model, using)
         self.by_model: dict[type[Model], tuple[Rule, str]] = {}
         self.by_edge: dict[tuple[type[Model], str], tuple[Rule, str]] = {}
         self.start = Step()
+        self._owned_by_path: set[Edge] = set()
         self._edges: dict[type[Model], Edges] = {}
         for key, rule in rules.items():
             self._enter(key, rule)
@@ -86,12 +88,14 @@ class RuleBook:
             self.by_edge[edge.source, edge.name] = (rule, key)
 
     def _enter_path(self, key: str, rule: Rule) -> None:
-        step, model = self.start, self.model
+        step, model, edge = self.start, self.model, None
         for name in key.split("__"):
             edge = self._edge_of(model, name, key)
             step = step.below.setdefault(name, Step())
             model = edge.target or model
         step.rule, step.key = rule, key
+        if edge is not None and rule.role is Role.OWN:
+            self._owned_by_path.add(edge)
 
     def edge_named(self, key: str) -> Edge:
         """Return the edge that ``Model.relation`` or ``app.Model.relation`` names."""
@@ -129,6 +133,10 @@ class RuleBook:
             return Resolved(rule, key, step=following)
         return Resolved(edge.default, step=following)
 
+    def may_own(self, edge: Edge) -> bool:
+        """Whether a rule, or the default, lets rows at the end of an edge belong to its source."""
+        return edge in self._owned_by_path or self.resolve(edge, None).role is Role.OWN
+
     def _candidates(self, edge: Edge, following: Step | None, target: type[Model] | None) -> Iterable[tuple[Rule, str]]:
         if following is not None and following.rule is not None:
             yield following.rule, following.key
@@ -144,12 +152,7 @@ class RuleBook:
         """Return why the rows of a model cannot be read on this database; empty if they can."""
         if not model._meta.managed:
             return f"{model._meta.label} is unmanaged"
-        is_routed_here = router.db_for_read(self.model) == self.using
-        if not router.allow_migrate_model(self.using, model) or (
-            is_routed_here and router.db_for_read(model) != self.using
-        ):
-            return f"{model._meta.label} is in another database"
-        return ""
+        return f"{model._meta.label} is in another database" if self.databases.is_elsewhere(model) else ""
 
 
 def find_model(label: str) -> type[Model] | None:

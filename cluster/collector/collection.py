@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from cluster.collector.declarations import Declarations
 from cluster.collector.dumping import dump_collection
 from cluster.collector.edges import concrete
+from cluster.collector.held import HeldWalk
 from cluster.collector.keys import chunks
 from cluster.collector.lineage import Lineage, Why
 from cluster.collector.literals import among
@@ -17,6 +18,7 @@ from cluster.collector.manifest import Manifest
 from cluster.collector.order import found_models, rows_in_order
 from cluster.collector.report import Report
 from cluster.collector.walk import Walk
+from cluster.queryset import FakeQuerySet
 
 
 class Collection:
@@ -84,22 +86,21 @@ class Collection:
     def __contains__(self, instance: object) -> bool:
         if not isinstance(instance, Model):
             return False
-        model = concrete(instance)
-        return instance.pk in self.walk.owned[model] or instance.pk in self.walk.referenced[model]
+        model, key = concrete(instance), self.walk.key_of(instance)
+        return key in self.walk.owned[model] or key in self.walk.referenced[model]
 
     def is_owned(self, instance: Model) -> bool:
         """Whether an instance's row was collected as one that belongs to the roots."""
-        return instance.pk in self.walk.owned[concrete(instance)]
+        return self.walk.key_of(instance) in self.walk.owned[concrete(instance)]
 
     # The rows ---------------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Model]:
-        held = {(model, key): row for model, key, row in getattr(self.walk, "instances", ())}
         for piece in chunks(rows_in_order(self.walk), self.walk.limits.chunk_size):
-            found: dict[tuple[type[Model], Any], Model] = {node: held[node] for node in piece if node in held}
+            found: dict[tuple[type[Model], Any], Model] = {}
             for model in dict.fromkeys(model for model, _ in piece):
-                for keys in self.walk.chunks(model, [key for other, key in piece if other is model]):
-                    found.update({(model, row.pk): row for row in self.walk.rows(model).filter(among("pk", keys))})
+                rows = self.walk.read(model, [key for other, key in piece if other is model])
+                found.update({(model, key): row for key, row in rows.items()})
             yield from (found[node] for node in piece if node in found)
 
     def keys(self, model: type[Model], *, owned_only: bool = False) -> set[Any]:
@@ -110,12 +111,16 @@ class Collection:
     def objects(self, model: type[Model], *, owned_only: bool = False) -> QuerySet[Any]:
         """Return the collected rows of a model as a queryset, in the order of their keys.
 
+        Of an unsaved cluster it is a queryset over the very instances.
+
         Args:
             model: The model.
             owned_only: Leave out referenced rows.
         """
-        rows = model._base_manager.using(self.using)
-        return rows.filter(among("pk", self.keys(model, owned_only=owned_only))).order_by("pk")
+        keys = self.keys(model, owned_only=owned_only)
+        if isinstance(self.walk, HeldWalk) and self.walk.held.get(concrete(model)):
+            return FakeQuerySet(model, list(self.walk.read(concrete(model), keys).values()))
+        return model._base_manager.using(self.using).filter(among("pk", keys)).order_by("pk")
 
     def dump(self, target: Any, *, progress: Any = None) -> Manifest:
         """Write the rows as JSON lines that ``loaddata`` reads too, and a manifest beside them.
@@ -140,7 +145,7 @@ class Collection:
 
         One query for each step.
         """
-        return Lineage(self.walk).why(concrete(instance), instance.pk)
+        return Lineage(self.walk).why(concrete(instance), self.walk.key_of(instance))
 
     def nested(self, format_callback: Any = None) -> list[Any]:
         """Return the owned rows as nested lists, in the shape of ``NestedObjects.nested()``.

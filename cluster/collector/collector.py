@@ -25,6 +25,7 @@ from cluster.collector.rules import Erasure, Rule
 from cluster.collector.snapshot import snapshot
 from cluster.collector.sources import Source
 from cluster.collector.walk import Limits, Walk
+from cluster.errors import UnsavedParentError
 from cluster.relations import Clusterable
 
 _registered: weakref.WeakSet[type[Collector]] = weakref.WeakSet()
@@ -138,16 +139,26 @@ class Collector:
 
         Raises:
             CollectionLimitError: There is more than ``max_objects``, or it is deeper than ``max_depth``.
+            UnsavedParentError: The root has no key, or a cluster in memory points at an unsaved row outside of it.
         """
         with snapshot(self.using):
             return Collection(self._walked(), self.declarations)
 
+    @property
+    def _is_held(self) -> bool:
+        """Whether the root is an unsaved cluster."""
+        return isinstance(self.roots, Clusterable) and self.roots._state.adding
+
     def _walked(self) -> Walk:
         roots: Any = self.roots
-        if isinstance(roots, Clusterable) and roots._state.adding:
+        if self._is_held:
             held = HeldWalk(self.book, self.limits)
             held.run_over(roots)
             return held
+        if isinstance(roots, Model) and roots.pk is None:
+            raise UnsavedParentError(
+                f"Cannot collect {roots!r}: it has no key, and is no cluster that is held in memory."
+            )
         walk = Walk(self.book, self.limits)
         walk.run(self.root_rows())
         return walk
@@ -161,7 +172,7 @@ class Collector:
         with snapshot(self.using):
             return self.collect().dump(target, progress=progress)
 
-    def erase(self, *, dry_run: bool = False, log: Any = None) -> Report:
+    def erase(self, *, dry_run: bool = False, log: Any = None, progress: Any = None) -> Report:
         """Erase everything that belongs to the roots, in one transaction.
 
         Rows are deleted unless ``erasures`` says otherwise for their model. What points at a deleted row without
@@ -170,6 +181,7 @@ class Collector:
         Args:
             dry_run: Do everything, then roll back; sources are not touched.
             log: The path of a file that notes which roots were erased, for ``replay()``; keys only, no data.
+            progress: Called with the number of rows after each chunk that was deleted.
 
         Returns:
             What was done; ``total, by_label = report`` as with Django's ``delete()``.
@@ -177,10 +189,13 @@ class Collector:
         Raises:
             KeptRowsError: A row that stays needs one that goes.
             ProtectedError: A row that is not collected protects one that is.
+            UnsavedParentError: The root was never saved.
         """
-        return erase_collected(self, dry_run=dry_run, log=log)
+        if self._is_held:
+            raise UnsavedParentError(f"Cannot erase {self.roots!r}: it is not saved.")
+        return erase_collected(self, dry_run=dry_run, log=log, progress=progress)
 
-    def replay(self, log: Any) -> Report:
+    def replay(self, log: Any, *, dry_run: bool = False, progress: Any = None) -> Report:
         """Erase again what a log says was erased, after a backup came back.
 
         Only roots that are in this collector's queryset are erased. Erasures that were begun and never committed are
@@ -188,6 +203,11 @@ class Collector:
 
         Args:
             log: The path that was given to ``erase()``.
+            dry_run: Do everything, then roll back; sources are not touched.
+            progress: Called with the number of rows after each chunk that was deleted.
+
+        Raises:
+            SerializedDataError: A line of the log cannot be read; nothing was erased.
         """
         report = Report()
         label = self.root_model._meta.label_lower
@@ -200,7 +220,8 @@ class Collector:
             else:
                 report.note(f"The erasure {entry.number} of {label} {entry.keys} was begun and not finished.")
         rows = self.root_rows().filter(pk__in=keys)
-        return report + type(self)(rows, using=self.using, chunk_size=self.chunk_size, **self._options()).erase()
+        again = type(self)(rows, using=self.using, chunk_size=self.chunk_size, **self._options())
+        return report + again.erase(dry_run=dry_run, progress=progress)
 
     def _options(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name in OPTIONS}

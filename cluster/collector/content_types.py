@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import F, IntegerField, Model, Value
 
 from cluster.collector.edges import concrete
+from cluster.collector.keys import chunks
+
+# Databases limit how many queries one statement may unite.
+MOST_TABLES = 100
 
 
 class ContentTypes:
@@ -16,7 +21,6 @@ class ContentTypes:
 
     def __init__(self, using: str) -> None:
         self.using = using
-        self._used: dict[tuple[Any, str], set[Any]] = {}
 
     @cached_property
     def _labels(self) -> dict[int, tuple[str, str]]:
@@ -48,9 +52,19 @@ class ContentTypes:
         """Return the number of a content type by its natural key."""
         return self._numbers.get((app_label, name))
 
-    def used_in(self, holder: Any, type_name: str) -> set[Any]:
-        """Return the numbers that occur in a generic foreign key; one query per key and walk."""
-        if (holder, type_name) not in self._used:
-            rows = holder._base_manager.using(self.using).order_by()
-            self._used[holder, type_name] = set(rows.values_list(f"{type_name}_id", flat=True).distinct())
-        return self._used[holder, type_name]
+
+def used_types(holders: Sequence[tuple[type[Model], str]], using: str) -> dict[tuple[type[Model], str], set[Any]]:
+    """Return which numbers occur in generic foreign keys, each given by its model and attname; one query for many."""
+    found: dict[tuple[type[Model], str], set[Any]] = {holder: set() for holder in holders}
+    for piece in chunks(enumerate(holders), MOST_TABLES):
+        first, *others = [
+            model._base_manager.using(using)
+            .order_by()
+            .annotate(holder_number=Value(number, IntegerField()), type_number=F(attname))
+            .values_list("holder_number", "type_number")
+            .distinct()
+            for number, (model, attname) in piece
+        ]
+        for number, type_number in first.union(*others) if others else first:
+            found[holders[number]].add(type_number)
+    return found

@@ -87,12 +87,12 @@ def field_named(model: type[Model], name: str, option: str) -> Any:
     return found
 
 
-def plain_field(key: str, option: str) -> tuple[type[Model], str]:
-    """Return model and name of a field that is neither a key nor a relation."""
+def plain_field(key: str, option: str, *, allows_key: bool = False) -> tuple[type[Model], str]:
+    """Return model and name of a field that is no relation, and no key unless that is allowed."""
     label, _, name = key.rpartition(".")
     model = model_named(label, option)
     found = field_named(model, name, option)
-    if found.primary_key or found.remote_field:
+    if found.remote_field or (found.primary_key and not allows_key):
         raise ImproperlyConfigured(f"{option}: {key!r} is a key; only other fields can be replaced.")
     return model, name
 

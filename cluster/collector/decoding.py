@@ -24,9 +24,12 @@ class Decoded:
     Attributes:
         row: The row in the file.
         values: By attname the values for the database.
-        later: By attname what a nullable key, a generic key or a declared id points at that is not loaded yet.
+        later: By attname what a nullable key, a generic key or a declared id points at that is not loaded yet: its
+            model and key, the key ``None`` where the value is to be decoded again.
         links: By name of a many-to-many the targets as they stand in the file.
         is_blocked: Whether the row needs a row that is not loaded yet.
+        current: The values of the row of the database that it was met with, if it was.
+        is_counted: Whether that row is counted as updated.
     """
 
     row: FileRow
@@ -34,6 +37,8 @@ class Decoded:
     later: dict[str, Any] = field(default_factory=dict)
     links: dict[str, list[Any]] = field(default_factory=dict)
     is_blocked: bool = False
+    current: dict[str, Any] | None = None
+    is_counted: bool = False
 
 
 class Decoder:
@@ -71,8 +76,13 @@ class Decoder:
                     problem = "; ".join(getattr(error, "messages", None) or [str(error)])
                     raise row.problem(f"{row.model._meta.label}.{name} cannot be {raw!r}: {problem}") from error
             elif name in table.many:
+                if not isinstance(raw, list):
+                    raise row.problem(f"{row.model._meta.label}.{name} cannot be {raw!r}: links are a list.")
                 decoded.links[name] = raw
-        table.decode_generic(decoded)
+        try:
+            table.decode_generic(decoded)
+        except ValidationError as error:
+            raise row.problem(f"{row.model._meta.label} points at no row: {'; '.join(error.messages)}") from error
         return decoded
 
 
@@ -134,16 +144,12 @@ class PlainColumn:
         self.attname = column.attname
         self.replace = decoder.replace.get((model, column.name))
         self.ids = decoder.ids.get((model, column.name))
-        self.moved = decoder.keys.values[model, column.attname] if column.unique and not column.primary_key else None
 
     def __call__(self, decoded: Decoded, raw: Any) -> None:
         """Set the column's value."""
         value = self.column.to_python(raw)
         if self.replace is not None:
-            new = self.replace(value) if callable(self.replace) else self.replace
-            if self.moved is not None:
-                self.moved[value] = new
-            value = new
+            value = self.replace(value) if callable(self.replace) else self.replace
         if self.ids is not None and value is not None:
             value = self._with_new_ids(decoded, value)
         decoded.values[self.attname] = value
@@ -175,6 +181,7 @@ class KeyColumn:
         self.target = target
         self.to = edge.field.target_field
         self.is_key = self.to.primary_key
+        self.to_name = "pk" if self.is_key else self.to.attname
         self.is_named = has_natural_key(target)
         self.is_null = edge.field.null and not edge.field.primary_key
 
@@ -188,16 +195,15 @@ class KeyColumn:
             self._point(decoded, self.to.to_python(raw))
 
     def _point(self, decoded: Decoded, old: Any) -> None:
-        if not self.is_key:
-            decoded.values[self.attname] = self.decoder.keys.values[self.target, self.to.attname].get(old, old)
-            return
-        new = self.decoder.keys.new(self.target, old)
+        keys = self.decoder.keys
+        known = keys.keys[self.target] if self.is_key else keys.values[self.target, self.to.attname]
+        new = known.get(old, old)
         if new is not PENDING:
             decoded.values[self.attname] = new
-            if not self.decoder.keys.has(self.target, old):
-                self.decoder.names.expect(decoded.row, self.target, new)
+            if old not in known:
+                self.decoder.names.expect(decoded.row, self.target, new, self.to_name)
         elif self.is_null:
             decoded.values[self.attname] = None
-            decoded.later[self.attname] = (self.target, old)
+            decoded.later[self.attname] = (self.target, old if self.is_key else None)
         else:
             decoded.is_blocked = True

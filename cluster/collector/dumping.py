@@ -9,14 +9,13 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.collector.declarations import Declarations
-from cluster.collector.edges import Kind, has_natural_key
+from cluster.collector.edges import Kind
 from cluster.collector.keys import chunks
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest, manifest_path, migrations_of
-from cluster.collector.order import rows_in_order
+from cluster.collector.order import found_models, rows_in_order
 from cluster.collector.output import Checked, path_of, written_beside
 from cluster.collector.rows import RowReader, encode, lines_of, plain_key
-from cluster.collector.rules import Role
 from cluster.collector.snapshot import snapshot
 from cluster.collector.sources import Source
 from cluster.collector.walk import Walk
@@ -96,7 +95,7 @@ def linked_rows(walk: Walk, declarations: Declarations) -> dict[str, list[list[A
     """Return the lookup values of rows that are named by key but not in the file."""
     found: dict[str, list[list[Any]]] = {}
     for model, names in declarations.lookup_fields.items():
-        if has_natural_key(model) or not (keys := linked_keys(walk, model)):
+        if not (keys := linked_keys(walk, model)):
             continue
         columns = [model._meta.get_field(name).attname for name in names]  # type: ignore[union-attr]
         convert = plain_key(model)
@@ -111,15 +110,15 @@ def linked_rows(walk: Walk, declarations: Declarations) -> dict[str, list[list[A
 def linked_keys(walk: Walk, model: type[Model]) -> set[Any]:
     """Return the keys of rows of a model that collected rows point at and that were not collected."""
     keys: set[Any] = set()
-    for source in [model for model, found in walk.owned.items() if found]:
+    for source in found_models(walk):
         for edge in walk.book.edges(source).up:
-            if edge.target is not model or walk.book.resolve(edge, None).role is not Role.LINK:
+            if edge in walk.cut or (edge.target or model) is not model:
                 continue
-            owned = walk.owned[source]
             if edge.kind is Kind.MANY:
-                keys.update(target for _, target in walk.links(edge, owned))
+                keys.update(target for _, target in walk.links(edge, walk.owned[source]))
             else:
-                keys.update(target for _, _, target in walk.pointers(source, edge, owned | walk.referenced[source]))
+                pointers = walk.pointers(source, edge, walk.owned[source] | walk.referenced[source])
+                keys.update(target for _, table, target in pointers if table is model)
     return keys - walk.owned[model] - walk.referenced[model]
 
 

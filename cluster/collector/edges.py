@@ -149,6 +149,12 @@ def _belongs(field: Any) -> bool:
     return on_delete is CASCADE or getattr(on_delete, "forced_collector", None) is CASCADE
 
 
+def pointed_fields(model: type[Model]) -> list[Any]:
+    """Return the fields of a model, other than its key, whose values foreign keys hold."""
+    fields = {edge.field.target_field for edge in _children(model)}
+    return sorted((field for field in fields if not field.primary_key), key=lambda field: field.name)
+
+
 def _generic_children(model: type[Model]) -> Iterator[Edge]:
     for field in model._meta.private_fields:
         if hasattr(field, "bulk_related_objects"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from cluster.collector.collection import Collection
-from cluster.collector.edges import Edge
+from cluster.collector.edges import Edge, Kind
 from cluster.collector.erasure_log import ErasureLog
 from cluster.collector.keys import in_order
 from cluster.collector.literals import among
@@ -28,18 +28,20 @@ from cluster.errors import KeptRowsError
 class Erasing:
     """One erasure."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Collection, progress: Any = None) -> None:
         self.collection = collection
         self.walk: Walk = collection.walk
         self.declarations = collection.declarations
         self.report = Report()
         self.writer = Writer(self.walk.using, self.report, self.walk.limits.chunk_size)
+        self.writer.progress = progress
         self.doomed: dict[type[Model], set[Any]] = defaultdict(set)
         self.staying: dict[type[Model], dict[Any, Erasure]] = defaultdict(dict)
 
     def run(self) -> Report:
         """Erase the rows; nothing is written if a row that stays needs one that goes."""
         self._sort_out()
+        self._refuse_kept()
         self._loosen()
         self._anonymize()
         self._keep()
@@ -62,25 +64,44 @@ class Erasing:
             found.update(rows.values_list("pk", flat=True))
         return found
 
-    def _loosen(self) -> None:
-        """Set the nullable keys of rows that stay to null where they point at rows that go.
+    def check(self) -> None:
+        """Raise what ``run()`` would raise; writes nothing."""
+        self._sort_out()
+        self._refuse_kept()
+        Remover(self.walk, self.writer).check(self.doomed, self.staying)
+
+    def _refuse_kept(self) -> None:
+        """Refuse if a key of a row that stays, to one that goes, cannot be null.
 
         Raises:
-            KeptRowsError: A key cannot be null.
+            KeptRowsError: It is so.
         """
-        problems = []
+        pointing = [(edge, rows, stays) for edge, rows, stays in self._pointing() if not edge.field.null]
+        if pointing:
+            raise KeptRowsError("\n".join(self._needed(edge, rows, stays) for edge, rows, stays in pointing))
+
+    def _pointing(self) -> Iterator[tuple[Edge, list[Any], Mapping[Any, Erasure]]]:
+        """Yield the keys of rows that stay as far as they point at rows that go."""
         for model, stays in self.staying.items():
             for edge in self.walk.book.edges(model).keys if stays else ():
-                pointing = [
+                rows = [
                     (key, target) for key, owner, target in self.walk.pointers(model, edge, stays)
                     if target in self.doomed.get(owner, ())
                 ]  # fmt: skip
-                if pointing and edge.field.null:
-                    self.writer.update(model, [(key, {edge.field.attname: None}) for key, _ in pointing])
-                elif pointing:
-                    problems.append(self._needed(edge, pointing, stays))
-        if problems:
-            raise KeptRowsError("\n".join(problems))
+                if rows:
+                    yield edge, rows, stays
+
+    def _loosen(self) -> None:
+        """Set the keys of rows that stay to null where they point at rows that go."""
+        for edge, rows, _ in self._pointing():
+            self.writer.update(edge.source, [(key, {edge.field.attname: None}) for key, _ in rows])
+
+    def pointing_models(self) -> set[type[Model]]:
+        """Return the models whose rows may point at rows that go."""
+        edges = [edge for model, keys in self.doomed.items() if keys for edge in self.walk.book.edges(model).down]
+        kinds = (Kind.CHILD, Kind.INHERITOR)
+        reachable = [edge for edge in edges if edge.kind in kinds and not self.walk.book.resolve(edge, None).reason]
+        return {edge.target for edge in reachable if edge.target is not None}
 
     def _needed(self, edge: Edge, pointing: list[Any], stays: Mapping[Any, Erasure]) -> str:
         key, target = pointing[0]
@@ -127,18 +148,24 @@ def _new_value(new: Any, old: Any) -> Any:
     return new(old) if callable(new) else new
 
 
-def erase_collected(collector: Any, *, dry_run: bool, log: Any) -> Report:
+def erase_collected(collector: Any, *, dry_run: bool, log: Any, progress: Any = None) -> Report:
     """Collect and erase in one transaction; see ``Collector.erase()``."""
     using = collector.using
     with transaction.atomic(using=using):
         collection: Collection = collector.collect()
+        if any(source.when == "before" for source in collection.declarations.sources):
+            # What is refused is refused before anything is gone that no rollback brings back.
+            Erasing(collection).check()
         report = erase_sources(collection, "before", dry_run=dry_run)
         if report.has_failed:
             report.note("The database was not touched, as a source that is erased before it failed.")
             return report
         entry = _begin_log(collection, log) if log is not None and not dry_run else None
-        report += Erasing(collection).run()
+        erasing = Erasing(collection, progress)
+        report += erasing.run()
         if dry_run:
+            # What the database checks at the end only would refuse a real erasure.
+            erasing.writer.check_constraints(erasing.pointing_models())
             transaction.set_rollback(True, using=using)
         elif entry is not None:
             transaction.on_commit(lambda: entry.finish(report.as_dict()), using=using)

@@ -13,6 +13,8 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
+from cluster.errors import Problem, SerializedDataError
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -60,15 +62,39 @@ class ErasureLog:
 
     def append(self, data: dict[str, Any]) -> None:
         """Write a line, for good."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(data, cls=DjangoJSONEncoder) + "\n")
+        with self.path.open("ab+") as stream:
+            # An interrupted program may have left half a line.
+            if stream.tell() and stream.seek(-1, os.SEEK_END) and stream.read() != b"\n":
+                stream.write(b"\n")
+            stream.write(json.dumps(data, cls=DjangoJSONEncoder).encode() + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the erasures in the order in which they were begun."""
-        lines = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        """Yield the erasures in the order in which they were begun.
+
+        A last line that is cut off, as an interrupted program leaves it, is passed over: its erasure counts as not
+        finished.
+
+        Raises:
+            SerializedDataError: A line cannot be read.
+        """
+        lines = list(self._lines())
         done = {line["id"] for line in lines if line["state"] == "done"}
         for line in lines:
             if line["state"] == "begun":
                 yield Entry(self, line["id"], line["model"], line["keys"], line["id"] in done)
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        text = self.path.read_text(encoding="utf-8")
+        for number, line in enumerate(text.splitlines(keepends=True), start=1):
+            if not line.strip():
+                continue
+            try:
+                data = json.loads(line)
+                wanted = ("id", "state", "model", "keys") if data["state"] == "begun" else ("id", "state")
+                yield {name: data[name] for name in wanted}
+            except (ValueError, TypeError, KeyError) as error:
+                if line.endswith("\n"):
+                    problem = Problem(f"line {number}", f"This is no line of a log of erasures: {error!r}.")
+                    raise SerializedDataError([problem]) from error

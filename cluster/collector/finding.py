@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import CompositePrimaryKey, Model, Q, UniqueConstraint
+from django.db.models import CompositePrimaryKey, Model
 
+from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded
 from cluster.collector.keys import chunk_size_for, chunks
 from cluster.collector.literals import among
 from cluster.collector.rows import encode, plain_value
+from cluster.collector.unique import any_of, rows_per_statement, unique_sets
 from cluster.collector.writing import insertable
 
 Current = dict[Any, dict[str, Any]]
@@ -19,8 +21,11 @@ Current = dict[Any, dict[str, Any]]
 class Finder:
     """Finds rows on one database, in bulk."""
 
-    def __init__(self, using: str, chunk_size: int, lookup_fields: Mapping[type[Model], Sequence[str]]) -> None:
-        self.using = using
+    def __init__(
+        self, databases: Databases, chunk_size: int, lookup_fields: Mapping[type[Model], Sequence[str]]
+    ) -> None:
+        self.databases = databases
+        self.using = databases.using
         self.chunk_size = chunk_size
         self.lookup_fields = lookup_fields
 
@@ -28,7 +33,7 @@ class Finder:
         """Return which keys are in the database."""
         found: set[Any] = set()
         for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
-            rows = model._base_manager.using(self.using).filter(among("pk", piece))
+            rows = model._base_manager.using(self.databases.of(model)).filter(among("pk", piece))
             found.update(rows.values_list("pk", flat=True))
         return found
 
@@ -37,10 +42,18 @@ class Finder:
         names = [field.attname for field in insertable(model)]
         found: Current = {}
         for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
-            rows = model._base_manager.using(self.using).filter(among("pk", piece))
+            rows = model._base_manager.using(self.databases.of(model)).filter(among("pk", piece))
             found.update(
                 {key: dict(zip(names, values, strict=True)) for key, *values in rows.values_list("pk", *names)}
             )
+        return found
+
+    def stored(self, model: type[Model], attname: str, keys: Iterable[Any]) -> dict[Any, Any]:
+        """Return by key the value of one field."""
+        found: dict[Any, Any] = {}
+        for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
+            rows = model._base_manager.using(self.databases.of(model)).filter(among("pk", piece))
+            found.update(rows.values_list("pk", attname))
         return found
 
     def by_lookup(self, model: type[Model], decoded: Sequence[Decoded], names: Sequence[str]) -> dict[Any, Any]:
@@ -52,8 +65,8 @@ class Finder:
             if None not in values and not one.later.keys() & set(attnames):
                 wanted[values] = one.row.key
         found = {}
-        for piece in chunks(wanted, max(1, chunk_size_for(model, self.chunk_size, self.using) // len(names))):
-            rows = model._base_manager.using(self.using).filter(_any_of(attnames, piece))
+        for piece in chunks(wanted, rows_per_statement(self.using, self.chunk_size, len(names))):
+            rows = model._base_manager.using(self.databases.of(model)).filter(any_of(attnames, piece))
             for key, *values in rows.values_list("pk", *attnames):
                 if tuple(values) in wanted:
                     found[wanted[tuple(values)]] = key
@@ -74,41 +87,18 @@ class Finder:
         remaining = [one for one in decoded if one.row.key not in found]
         current = self.current(model, [one.row.key for one in remaining])
         for one in remaining:
-            if one.row.key in current and not differences(model, one, current[one.row.key]):
+            if one.row.key in current and is_same_content(model, one, current[one.row.key]):
                 found[one.row.key] = one.row.key
         return found
 
 
-def _any_of(attnames: Sequence[str], values: Sequence[tuple[Any, ...]]) -> Q:
-    if len(attnames) == 1:
-        return Q(**{f"{attnames[0]}__in": [one for (one,) in values]})
-    condition = Q()
-    for row in values:
-        condition |= Q(**dict(zip(attnames, row, strict=True)))
-    return condition
-
-
-def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
-    """Yield the names of fields of a model's own table that are unique, alone or together, the key apart."""
-    for field in model._meta.local_concrete_fields:
-        if field.unique and not field.primary_key:
-            yield (field.name,)
-    # Django's checks let no field of a parent's table in here.
-    yield from map(tuple, model._meta.unique_together)
-    for constraint in model._meta.constraints:
-        if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None:
-            yield tuple(constraint.fields)
-
-
-def unique_attnames(model: type[Model]) -> set[str]:
-    """Return the attnames of all fields that take part in something unique, conditional or not, the key apart."""
-    names = {name for names in unique_sets(model) for name in names}
-    for constraint in model._meta.constraints:
-        if isinstance(constraint, UniqueConstraint):
-            names.update(constraint.fields)
-            if constraint.expressions or constraint.condition is not None:
-                names.update(field.name for field in model._meta.local_concrete_fields)
-    return {model._meta.get_field(name).attname for name in names}  # type: ignore[union-attr]
+def is_same_content(model: type[Model], decoded: Decoded, current: Mapping[str, Any]) -> bool:
+    """Whether a shared row has the content of the file; keys in it may be those of rows that are copied."""
+    changed = differences(model, decoded, current)
+    keys = {field.attname: field for field in insertable(model) if field.remote_field}
+    return all(
+        name in keys and keys[name].to_python(decoded.row.fields[keys[name].name]) == current[name] for name in changed
+    )
 
 
 def differences(model: type[Model], decoded: Decoded, current: Mapping[str, Any]) -> dict[str, Any]:

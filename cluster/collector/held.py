@@ -7,20 +7,53 @@ each other in a file; loaded as a copy they get real ones.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import CompositePrimaryKey, Model
 
-from cluster.collector.book import RuleBook
+from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edges import Edge, Kind, concrete
+from cluster.collector.keys import extended, in_order
+from cluster.collector.literals import among
 from cluster.collector.rules import Role
 from cluster.collector.walk import Batch, Limits, Walk
-from cluster.collector.writing import insertable, key_attnames
+from cluster.collector.writing import insertable
 from cluster.errors import UnsavedParentError
-from cluster.relations import Clusterable, relations_of
+from cluster.queryset import FakeQuerySet
+from cluster.relations import Clusterable, HeldLinks, relations_of
+from cluster.saving.reading import link_fields
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An instance in memory, and how it was reached.
+
+    Attributes:
+        instance: The instance.
+        key: Its key, or a provisional one.
+        edge: The edge that led to it; ``None`` for the root.
+        resolved: The rule of that edge.
+        origin: The batch of the instance that holds it.
+        step: Where the rules that name paths go on below it.
+        depth: How many edges it is away from the root.
+    """
+
+    instance: Model
+    key: Any
+    edge: Edge | None
+    resolved: Resolved | None
+    origin: Batch | None
+    step: Step | None
+    depth: int
+
+    @property
+    def role(self) -> Role:
+        """What the row becomes."""
+        return self.resolved.role if self.resolved is not None else Role.OWN
 
 
 class HeldWalk(Walk):
@@ -37,101 +70,183 @@ class HeldWalk(Walk):
         self.instances: list[tuple[type[Model], Any, Model]] = []
         self._keys: dict[int, Any] = {}
         self._links: dict[Edge, list[tuple[Any, Any]]] = defaultdict(list)
+        self._batches: dict[tuple[type[Model], Edge | None, int], Batch] = {}
         self._next = 0
 
     def run_over(self, root: Model) -> None:
         """Collect an unsaved root with everything that it holds, and what that needs of the database."""
-        waiting: list[tuple[Model, Any, int]] = [(root, None, 0)]
-        batches: dict[tuple[type[Model], Any, int], Batch] = {}
+        waiting = [Held(root, self._key_for(root), None, None, None, self.book.start, 0)]
+        found: list[tuple[Held, Batch]] = []
         while waiting:
-            instance, relation, depth = waiting.pop(0)
-            self._take_instance(instance, relation, depth, batches)
-            if isinstance(instance, Clusterable):
-                for child_relation in relations_of(type(instance)).children:
-                    children = instance.held_objects(child_relation.name) or ()
-                    waiting += [(child, child_relation, depth + 1) for child in children]
-        self.batches = list(batches.values())
-        for model, rows in list(self.held.items()):
-            self._need(model, rows)
+            held = waiting.pop(0)
+            batch = self._take_held(held)
+            found.append((held, batch))
+            if held.role is Role.OWN and isinstance(held.instance, Clusterable):
+                waiting += self._below(held, held.instance, batch)
+        # Only now every instance has a key: a row may point at one that comes later.
+        for held, _ in found:
+            self._fill(held)
+        self.batches = list(self._batches.values())
+        for batch in self.batches:
+            self._need(batch)
         self.climb()
 
-    def _take_instance(self, instance: Model, relation: Any, depth: int, batches: Any) -> None:
-        model = concrete(instance)
-        fields: list[Any] = list(model._meta.concrete_fields)
-        values = {field.attname: self._value(field, instance) for field in fields}
-        if relation is not None:
-            values[relation.field.attname] = self._target_key(relation.field, instance)
-        key = self._key(model, instance, values)
+    def key_of(self, instance: Model) -> Any:
+        """Return the key of an instance, provisional where it has none of its own."""
+        return self._keys.get(id(instance), instance.pk)
+
+    # Down -------------------------------------------------------------------------------------------------------------
+
+    def _below(self, held: Held, instance: Clusterable, batch: Batch) -> Iterator[Held]:
+        for relation in relations_of(type(instance)).children:
+            children = instance.held_objects(relation.name) or ()
+            yield from self._reached(held, batch, relation.field, children)
+        for relation in relations_of(type(instance)).links:
+            if relation.rel.through._meta.auto_created:
+                self._hold_links(held, relation)
+            else:
+                source, _ = link_fields(relation)
+                yield from self._reached(held, batch, source, self._rows_between(held.instance, relation))
+
+    def _reached(self, held: Held, batch: Batch, field: Any, instances: Sequence[Model]) -> Iterator[Held]:
+        """Yield instances that belong to one by a foreign key, as far as the rules take them."""
+        instances = [each for each in instances if id(each) not in self._keys]
+        if not instances:
+            return
+        edge = self._edge(field)
+        resolved = self.book.resolve(edge, held.step)
+        if resolved.role not in (Role.OWN, Role.REF):
+            self.referrers[edge.label] += len(instances)
+            return
+        if resolved.rule.condition is not None:
+            taken = list(FakeQuerySet(type(instances[0]), instances).filter(resolved.rule.condition))
+            self.referrers[edge.label] += len(instances) - len(taken)
+            instances = taken
+        for each in instances:
+            yield Held(each, self._key_for(each, field), edge, resolved, batch, resolved.step, held.depth + 1)
+
+    def _edge(self, field: Any) -> Edge:
+        owner = concrete(field.related_model)
+        # Of a generic relation, the edge's field is the relation itself.
+        return next(edge for edge in self.book.edges(owner).down if edge.field is field.remote_field.field)
+
+    def _rows_between(self, instance: Any, relation: Any) -> list[Model]:
+        """Return the rows that link an instance by a through model of its own, as saving it would make them."""
+        source, target = link_fields(relation)
+        held = instance.held_objects(relation.name) or ()
+        made = []
+        for linked in self._saved_targets(instance, relation):
+            defaults = held.defaults_of(linked) if isinstance(held, HeldLinks) else {}
+            row = relation.rel.through(**defaults, **{target.name: linked})
+            source.set_cached_value(row, instance)
+            made.append(row)
+        return made
+
+    def _hold_links(self, held: Held, relation: Any) -> None:
+        tables = tables_of(concrete(held.instance))
+        edges = [edge for table in tables for edge in self.book.edges(table).many if edge.field is relation.field]
+        targets = self._saved_targets(held.instance, relation)
+        for edge in edges:
+            self._links[edge] += [(held.key, target.pk) for target in targets]
+
+    def _saved_targets(self, instance: Any, relation: Any) -> list[Model]:
+        targets = list(instance.held_objects(relation.name) or ())
+        for target in targets:
+            if target.pk is None:
+                raise UnsavedParentError(f"{relation.name} of {instance!r} links to {target!r}, which is not saved.")
+        return targets
+
+    # Rows -------------------------------------------------------------------------------------------------------------
+
+    def _key_for(self, instance: Model, owner: Any = None) -> Any:
+        """Return the key of an instance, or make a provisional one, and note it."""
+        field: Any = instance._meta.pk
+        key = instance.pk
+        if isinstance(field, CompositePrimaryKey):
+            fields: list[Any] = list(field)
+            key = tuple(self._value(part, instance) for part in fields)
+        elif field.remote_field and key is None:
+            key = self._target_key(field, instance)
+        if key is None:
+            key = field.get_default() if field.has_default() else None
+        if key is None:
+            self._next -= 1
+            key = self._next
         self._keys[id(instance)] = key
-        self.instances.append((model, key, instance))
-        for table in (model, *map(concrete, model._meta.all_parents)):
+        return key
+
+    def _take_held(self, held: Held) -> Batch:
+        model = concrete(held.instance)
+        self.instances.append((model, held.key, held.instance))
+        batch = self._enter(held, model, held.edge, held.origin)
+        for table in tables_of(model)[1:]:
+            link: Any = model._meta.get_ancestor_link(table)
+            edge = next((edge for edge in self.book.edges(model).keys if edge.field is link), None)
+            self._enter(held, table, edge or held.edge, batch)
+        return batch
+
+    def _enter(self, held: Held, table: type[Model], edge: Edge | None, origin: Batch | None) -> Batch:
+        found = self.owned if held.role is Role.OWN else self.referenced
+        found[table].add(held.key)
+        place = (table, edge, id(origin))
+        if place not in self._batches:
+            self._batches[place] = Batch(table, [], edge, origin, held.role, held.resolved, held.step, held.depth)
+        batch = self._batches[place]
+        batch.keys = extended(batch.keys, [held.key])
+        self._check_limits(batch)
+        return batch
+
+    def _fill(self, held: Held) -> None:
+        """Enter the values of an instance, table by table."""
+        model = concrete(held.instance)
+        fields: list[Any] = list(model._meta.concrete_fields)
+        values = {field.attname: self._value(field, held.instance) for field in fields}
+        self._point_at_held(model, held.instance, values)
+        for table in tables_of(model):
             row = {field.attname: values.get(field.attname) for field in insertable(table)}
             if not isinstance(table._meta.pk, CompositePrimaryKey):
-                row[table._meta.pk.attname] = key
-            self._enter(table, key, row, relation if table is model else None, depth, batches)
-        self._hold_links(model, key, instance)
+                row[table._meta.pk.attname] = held.key
+            self.held[table][held.key] = row
 
     def _value(self, field: Any, instance: Model) -> Any:
-        value = getattr(instance, field.attname)
-        if value is None and field.remote_field and field.is_cached(instance):
-            return self._target_key(field, instance)
-        return value
+        if not field.remote_field or not field.is_cached(instance):
+            return getattr(instance, field.attname)
+        return self._target_key(field, instance)
 
     def _target_key(self, field: Any, instance: Model) -> Any:
         target = field.get_cached_value(instance, default=None)
-        if target is None or id(target) not in self._keys:
+        if target is None:
             return getattr(instance, field.attname)
-        return self._keys[id(target)] if field.target_field.primary_key else getattr(target, field.target_field.attname)
+        if not field.target_field.primary_key:
+            return getattr(target, field.target_field.attname)
+        key = self.key_of(target)
+        if key is None:
+            raise UnsavedParentError(
+                f"{field.name} of {instance!r} is {target!r}, which is neither saved nor part of the cluster."
+            )
+        return key
 
-    def _key(self, model: type[Model], instance: Model, values: Row) -> Any:
-        field: Any = model._meta.pk
-        if isinstance(field, CompositePrimaryKey):
-            return tuple(values[name] for name in key_attnames(model))
-        if instance.pk is not None:
-            return instance.pk
-        if field.has_default():
-            return field.get_default()
-        self._next -= 1
-        return self._next
+    def _point_at_held(self, model: type[Model], instance: Model, values: Row) -> None:
+        """Give generic foreign keys that point at instances in memory the keys that these have in the file."""
+        for edge in self.book.edges(model).generic:
+            target = edge.field.get_cached_value(instance, default=None)
+            if target is not None and id(target) in self._keys:
+                values[edge.field.fk_field] = self._keys[id(target)]
+                kind: Any = model._meta.get_field(edge.field.ct_field)
+                # Generic tags leave it to the save.
+                values[kind.attname] = values[kind.attname] or edge.field.get_content_type(obj=target).pk
 
-    def _enter(self, table: type[Model], key: Any, row: Row, relation: Any, depth: int, batches: Any) -> None:
-        self.held[table][key] = row
-        self.owned[table].add(key)
-        edge = self._edge(relation) if relation is not None else None
-        place = (table, edge, depth)
-        if place not in batches:
-            batches[place] = Batch(table, [], edge, None, Role.OWN, None, None, depth)
-        batches[place].keys = [*batches[place].keys, key]
-        self._check_limits(batches[place])
-
-    def _edge(self, relation: Any) -> Edge:
-        owner = concrete(relation.field.related_model)
-        return next(edge for edge in self.book.edges(owner).down if edge.field is relation.field)
-
-    def _hold_links(self, model: type[Model], key: Any, instance: Model) -> None:
-        if not isinstance(instance, Clusterable):
-            return
-        tables = (model, *map(concrete, model._meta.all_parents))
-        by_name = {edge.name: edge for table in tables for edge in self.book.edges(table).many}
-        for relation in relations_of(type(instance)).links:
-            for target in instance.held_objects(relation.name) or ():
-                if target.pk is None:
-                    raise UnsavedParentError(
-                        f"{relation.name} of {instance!r} links to {target!r}, which is not saved."
-                    )
-                if relation.name in by_name:
-                    self._links[by_name[relation.name]].append((key, target.pk))
-
-    def _need(self, model: type[Model], rows: dict[Any, Row]) -> None:
-        batch = Batch(model, [], None, None, Role.OWN, None, self.book.start, 0)
-        columns = self._columns(model)[1:]
-        self._note_targets(batch, [(key, *(row.get(name) for name in columns)) for key, row in rows.items()])
-        for edge in self.book.edges(model).many:
-            values = {target for _, target in self._links[edge]}
+    def _need(self, batch: Batch) -> None:
+        columns = self._columns(batch.model)[1:]
+        rows = self.held[batch.model]
+        self._note_targets(batch, [(key, *(rows[key].get(name) for name in columns)) for key in batch.keys])
+        for edge in self.book.edges(batch.model).many if batch.role is Role.OWN else ():
+            keys = set(batch.keys)
+            values = {target for source, target in self._links[edge] if source in keys}
             if edge.target is not None and values:
                 self._want(batch, edge, edge.target, edge.target._meta.pk.attname, values)
 
-    # What a dump asks -------------------------------------------------------------------------------------------------
+    # What a dump and a lineage ask ------------------------------------------------------------------------------------
 
     def values(self, model: type[Model], keys: list[Any], columns: list[str]) -> list[tuple[Any, ...]]:
         """Return rows as key and values; those in memory first."""
@@ -149,9 +264,39 @@ class HeldWalk(Walk):
         """Yield what rows point at, from memory where they are held."""
         held = self.held.get(model, {})
         listed = list(keys)
-        for key in listed:
-            if key in held and edge.kind is not Kind.GENERIC_TARGET and edge.target is not None:
-                value = held[key].get(edge.field.attname)
-                if value is not None:
-                    yield key, edge.target, value
+        values = {key: self._pointing_values(edge, held[key]) for key in listed if key in held}
+        places = self._places(edge, values.values())
+        for key, pair in values.items():
+            if (target := self._target(edge, pair)) is not None:
+                yield key, target[0], places.get(target[1], target[1])
         yield from super().pointers(model, edge, [key for key in listed if key not in held])
+
+    def _pointing_values(self, edge: Edge, row: Row) -> tuple[Any, ...]:
+        if edge.kind is Kind.GENERIC_TARGET:
+            return row.get(f"{edge.field.ct_field}_id"), row.get(edge.field.fk_field)
+        return (row.get(edge.field.attname),)
+
+    def _places(self, edge: Edge, values: Iterable[tuple[Any, ...]]) -> Mapping[Any, Any]:
+        """Return the keys of rows that are pointed at by another field than their key."""
+        target: Any = edge.target
+        if target is None or edge.field.target_field.primary_key:
+            return {}
+        name = edge.field.target_field.attname
+        rows = self.rows(target).filter(among(name, {value for (value,) in values} - {None}))
+        return {**dict(rows.values_list(name, "pk")), **{row[name]: key for key, row in self.held[target].items()}}
+
+    def in_order(self, model: type[Model], keys: set[Any]) -> Sequence[Any]:
+        """Return keys in the order in which the rows are held."""
+        held = self.held.get(model, {})
+        return [*(key for key in held if key in keys), *in_order(keys - held.keys())]
+
+    def read(self, model: type[Model], keys: Iterable[Any]) -> dict[Any, Model]:
+        """Return rows by key: those in memory as they are, the others from the database."""
+        wanted = set(keys)
+        found = {key: row for table, key, row in self.instances if table is model and key in wanted}
+        return {**found, **super().read(model, wanted - found.keys() - self.held.get(model, {}).keys())}
+
+
+def tables_of(model: type[Model]) -> list[type[Model]]:
+    """Return a concrete model and the models whose tables hold the rest of its rows."""
+    return [model, *map(concrete, model._meta.all_parents)]

@@ -23,12 +23,13 @@ class KeyMap:
 
     Attributes:
         keys: By model, by key in the file: the key in the database, or ``PENDING``.
-        values: By model and attname of a field that foreign keys point at, by old value: the new value.
+        values: By model and attname of a field, other than the key, that foreign keys point at, by value in the file:
+            the value in the database, or ``PENDING``.
     """
 
-    def __init__(self, keys: dict[type[Model], dict[Any, Any]]) -> None:
+    def __init__(self, keys: dict[type[Model], dict[Any, Any]], values: dict[tuple[type[Model], str], Any]) -> None:
         self.keys: dict[type[Model], dict[Any, Any]] = defaultdict(dict, keys)
-        self.values: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict)
+        self.values: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict, values)
 
     def place(self, model: type[Model], old: Any, new: Any) -> None:
         """Enter the key under which a row is in the database."""

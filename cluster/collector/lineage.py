@@ -65,26 +65,39 @@ class Lineage:
         edge: Any = batch.edge
         if edge.is_down and batch.origin is not None:
             return batch.origin, batch.origin.model, self._parent(edge, model, key)
-        source = self._source(edge, key)
-        return self._batch_of(edge.source, source), edge.source, source
+        source, found = self._source(batch, model, key)
+        return found, edge.source, source
 
     def _parent(self, edge: Edge, model: type[Model], key: Any) -> Any:
         """Return the key of the row from which an edge down led to a row."""
-        field = edge.field
-        row = self.walk.rows(model).filter(pk=key)
-        if edge.kind in (Kind.GENERIC_CHILD, Kind.GENERIC_POINTER):
-            name = field.object_id_field_name if edge.kind is Kind.GENERIC_CHILD else field.fk_field
-            return edge.source._meta.pk.to_python(row.values_list(name, flat=True).get())
-        return row.values_list(f"{field.name}__pk", flat=True).get()
+        return self._owners(edge, model, [key])[key]
 
-    def _source(self, edge: Edge, key: Any) -> Any:
-        """Return the key of a collected row that points at a row along an edge up."""
-        collected = [*self.walk.owned[edge.source], *self.walk.referenced[edge.source]]
+    def _owners(self, edge: Edge, model: type[Model], keys: list[Any]) -> dict[Any, Any]:
+        """Return by key the keys of the rows from which an edge down led to rows; one query per chunk."""
+        field = edge.field
+        if edge.kind in (Kind.CHILD, Kind.INHERITOR):
+            up = next(each for each in self.walk.book.edges(model).keys if each.field is field)
+            return {key: owner for key, _, owner in self.walk.pointers(model, up, keys)}
+        name = field.object_id_field_name if edge.kind is Kind.GENERIC_CHILD else field.fk_field
+        convert = edge.source._meta.pk.to_python
+        return {
+            key: convert(owner)
+            for piece in self.walk.chunks(model, keys)
+            for key, owner in self.walk.rows(model).filter(among("pk", piece)).values_list("pk", name)
+        }
+
+    def _source(self, batch: Batch, model: type[Model], key: Any) -> tuple[Any, Batch]:
+        """Return the key and batch of a row that was collected before a row and points at it along an edge up."""
+        edge: Any = batch.edge
+        before = self.walk.batches[: self.walk.batches.index(batch)] if batch.origin is None else [batch.origin]
+        places = {source: each for each in before if each.model is edge.source for source in each.keys}
         if edge.kind is Kind.MANY:
-            pairs = self.walk.links(edge, self.walk.owned[edge.source])
-            return next(source for source, target in pairs if target == key)
-        pointers = self.walk.pointers(edge.source, edge, collected)
-        return next(source for source, _, target in pointers if target == key)
+            pointing = (source for source, target in self.walk.links(edge, list(places)) if target == key)
+        else:
+            pointers = self.walk.pointers(edge.source, edge, list(places))
+            pointing = (source for source, table, target in pointers if table is model and target == key)
+        source = next(pointing)
+        return source, places[source]
 
     def nested(self, format_callback: Callable[[Any], Any] | None) -> list[Any]:
         """Return the owned rows as nested lists."""
@@ -96,36 +109,25 @@ class Lineage:
         return _tree(below, instances, format_callback)
 
     def _hang(self, batch: Batch, below: Any, instances: Any) -> None:
-        for keys in self.walk.chunks(batch.model, batch.keys):
-            for row in self.walk.rows(batch.model).filter(among("pk", keys)).order_by("pk"):
-                instances[batch.model, row.pk] = row
+        found = self.walk.read(batch.model, batch.keys)
         parents = self._parents(batch)
         for key in batch.keys:
-            if (batch.model, key) in instances:
+            if key in found:
+                instances[batch.model, key] = found[key]
                 below[parents.get(key)].append((batch.model, key))
 
     def _parents(self, batch: Batch) -> dict[Any, tuple[type[Model], Any]]:
         edge = batch.edge
         if edge is None:
             return {}
-        if not edge.is_down:
-            owned = self.walk.owned[edge.source]
-            pointers = self.walk.pointers(edge.source, edge, owned) if edge.kind is not Kind.MANY else ()
-            pairs = self.walk.links(edge, owned) if edge.kind is Kind.MANY else ((s, t) for s, _, t in pointers)
-            return {target: (edge.source, source) for source, target in pairs}
-        name = edge.field.name
-        if edge.kind is Kind.GENERIC_CHILD:
-            name = edge.field.object_id_field_name
-        elif edge.kind is Kind.GENERIC_POINTER:
-            name = edge.field.fk_field
+        if edge.is_down:
+            pairs: Any = self._owners(edge, batch.model, list(batch.keys)).items()
+        elif edge.kind is Kind.MANY:
+            pairs = ((target, source) for source, target in self.walk.links(edge, self.walk.owned[edge.source]))
         else:
-            name = f"{name}__pk"
-        convert = edge.source._meta.pk.to_python
-        return {
-            key: (edge.source, convert(parent) if not isinstance(parent, tuple) else parent)
-            for keys in self.walk.chunks(batch.model, batch.keys)
-            for key, parent in self.walk.rows(batch.model).filter(among("pk", keys)).values_list("pk", name)
-        }
+            pointers = self.walk.pointers(edge.source, edge, self.walk.owned[edge.source])
+            pairs = ((target, source) for source, _, target in pointers)
+        return {key: (edge.source, parent) for key, parent in pairs}
 
 
 def _tree(below: Any, instances: Any, format_callback: Callable[[Any], Any] | None) -> list[Any]:

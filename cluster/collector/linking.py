@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from cluster.collector.decoding import Decoded, Decoder
 from cluster.collector.edges import Edge
 from cluster.collector.keymap import PENDING
-from cluster.collector.keys import chunk_size_for, chunks
+from cluster.collector.keys import chunk_size_for, chunks, key_from_json
 from cluster.collector.literals import among
 from cluster.collector.naming import is_name
 from cluster.collector.writing import Writer, link_columns
@@ -68,7 +69,11 @@ class Linker:
                 return self.decoder.names.find(target, raw, target._meta.pk.attname), None
             except LookupError as error:
                 raise one.row.problem(f"A link of {one.row.model._meta.label} {one.row.key!r}: {error}.") from error
-        old = target._meta.pk.to_python(raw)
+        try:
+            old = key_from_json(target, raw)
+        except (TypeError, ValueError, ValidationError) as error:
+            message = f"A link of {one.row.model._meta.label} {one.row.key!r} cannot be {raw!r}: {error}"
+            raise one.row.problem(message) from error
         new = self.decoder.keys.new(target, old)
         if new is not PENDING and not self.decoder.keys.has(target, old):
             self.decoder.names.expect(one.row, target, new)

@@ -7,28 +7,32 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Literal, TypedDict, Unpack
 
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, transaction
 from django.db.models import Model
 
 from cluster.collector.content_types import ContentTypes
+from cluster.collector.databases import Databases
 from cluster.collector.declarations import lookups, model_named, plain_field
 from cluster.collector.decoding import Decoded, Decoder, as_stored
-from cluster.collector.edges import concrete
-from cluster.collector.finding import Finder, is_composite
+from cluster.collector.edges import concrete, pointed_fields
+from cluster.collector.finding import Finder, is_composite, same_value
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
 from cluster.collector.keys import chunks, key_from_json
 from cluster.collector.ledger import enter_import
 from cluster.collector.linking import Linker
-from cluster.collector.manifest import Manifest, migrations_of
-from cluster.collector.modes import Copy, Merge, Mode, is_blocked
+from cluster.collector.manifest import Manifest
+from cluster.collector.merging import Merge
+from cluster.collector.migration_state import check_migrations
+from cluster.collector.modes import Copy, Mode, is_blocked
 from cluster.collector.naming import Names
 from cluster.collector.reading import Contents, Document, FileRow, Models
 from cluster.collector.report import Report
 from cluster.collector.restoring import Restore
 from cluster.collector.source_files import load_sources
 from cluster.collector.writing import Writer
-from cluster.errors import Problem, SerializedDataError
+from cluster.errors import ClusterError, Problem, SerializedDataError
 
 MODES: dict[str, type[Mode]] = {mode.name: mode for mode in (Mode, Copy, Merge, Restore)}
 
@@ -103,15 +107,24 @@ class Load:
         """Check, write, and tell what was done."""
         self.contents.check(PENDING)
         self._check_manifest(mode)
-        with enter_import(self.using, self.options.get("import_id"), self.contents.sha256) as record:
+        try:
+            self._load(mode, dry_run=dry_run)
+        except (IntegrityError, DataError, OverflowError) as error:
+            if isinstance(error, ClusterError):
+                raise
+            raise SerializedDataError([Problem("file", f"The database refuses what it holds: {error}")]) from error
+        if not dry_run:
+            load_sources(self.document, self._sources(), self.report)
+        return self.report
+
+    def _load(self, mode: type[Mode], *, dry_run: bool) -> None:
+        entering = enter_import(self.using, self.options.get("import_id"), self.contents.sha256, dry_run=dry_run)
+        with entering as record:
             self._build(mode)
             self._write()
             record(self.report)
             if dry_run:
                 transaction.set_rollback(True, using=self.using)
-        if not dry_run:
-            load_sources(self.document, self._sources(), self.report)
-        return self.report
 
     def _sources(self) -> Sequence[Any]:
         declared = getattr(self.options.get("collector"), "sources", ())
@@ -128,31 +141,20 @@ class Load:
             self.report.note("There was no manifest: all rows were taken as owned, and no checksum was compared.")
             return
         if not self.options.get("ignore_migrations", False):
-            self._check_migrations(manifest)
-
-    def _check_migrations(self, manifest: Manifest) -> None:
-        here = migrations_of(manifest.migrations, self.using)
-        problems = [
-            Problem(
-                "manifest",
-                f"The file is from another state of {app_label!r}: {_difference(names, here[app_label])}. Migrate the"
-                " database to the same state, or load with ignore_migrations=True.",
-            )
-            for app_label, names in manifest.migrations.items()
-            if sorted(names) != here[app_label]
-        ]
-        if problems:
-            raise SerializedDataError(problems)
+            check_migrations(manifest, self.using)
 
     def _build(self, mode: type[Mode]) -> None:
-        self.types = ContentTypes(self.using)
-        self.names = Names(self.using, self.types, self.chunk_size)
-        self.decoder = Decoder(KeyMap(self.contents.keys), self.names, self.types)
-        self.decoder.replace.update({plain_field(k, "replace"): v for k, v in self.options.get("replace", {}).items()})
+        manifest = self.document.manifest
+        databases = Databases(Models()[manifest.root] if manifest is not None else None, self.using)
+        self.types = ContentTypes(databases.of_content_types())
+        self.names = Names(databases, self.types, self.chunk_size)
+        self.decoder = Decoder(KeyMap(self.contents.keys, self.contents.values), self.names, self.types)
+        for name, value in self.options.get("replace", {}).items():
+            self.decoder.replace[plain_field(name, "replace", allows_key=mode is Copy)] = value
         self._declare_ids()
         writer = Writer(self.using, self.report, self.chunk_size)
-        self.mode = mode(Finder(self.using, self.chunk_size, self._lookups()), writer, self.decoder)
-        if isinstance(self.mode, Restore):
+        self.mode = mode(Finder(databases, self.chunk_size, self._lookups()), writer, self.decoder)
+        if isinstance(self.mode, Merge):
             self.mode.document, self.mode.collector = self.document, self.options.get("collector")
         self.linker = Linker(self.using, self.chunk_size, self.decoder, writer)
 
@@ -175,11 +177,26 @@ class Load:
         """Find the rows that the manifest names by lookup fields, and enter their keys."""
         manifest = self.document.manifest
         for label, links in (manifest.links if manifest is not None else {}).items():
-            model = Models()[label]
-            named = [_named(model, key, values) for key, values in links]
-            found = self.mode.finder.by_lookup(model, named, list(links[0][1])) if links else {}
-            for old, new in found.items():
-                self.decoder.keys.place(model, old, new)
+            try:
+                model = Models()[label]
+                named = [_named(model, key, values) for key, values in links]
+            except (LookupError, TypeError, ValueError, AttributeError, FieldDoesNotExist, ValidationError) as error:
+                message = f"The rows of {label!r} that it links to cannot be read: {error}"
+                raise SerializedDataError([Problem("manifest", message)]) from error
+            if links:
+                self._place_links(model, named, list(links[0][1]))
+
+    def _place_links(self, model: type[Model], named: Sequence[Decoded], names: Sequence[str]) -> None:
+        found = self.mode.find_linked(model, named, names)
+        for old, new in found.items():
+            self.decoder.keys.place(model, old, new)
+        problems = [
+            Problem("manifest", f"The file needs {model._meta.label} with {one.row.fields!r}, which is not in the"
+                    " database.")
+            for one in named
+            if one.row.key not in found
+        ]  # fmt: skip
+        self.mode.refuse(problems)
 
     # Rows -------------------------------------------------------------------------------------------------------------
 
@@ -234,10 +251,22 @@ class Load:
         self._expect_extended(model, ready)
         self.names.check_expected()
         with_links = self.mode.place(model, ready)
+        self._place_values(model, ready)
         for one in ready:
             key = self.decoder.keys.new(model, one.row.key)
             self.later += [(model, key, attname, pointer, one) for attname, pointer in one.later.items()]
         self.linker.add(model, with_links, is_new=type(self.mode) in (Mode, Copy))
+
+    def _place_values(self, model: type[Model], ready: Sequence[Decoded]) -> None:
+        """Enter the values, other than the key, that foreign keys hold of rows; those of shared rows are read."""
+        keys = self.decoder.keys
+        for column in pointed_fields(model):
+            shared = [keys.new(model, one.row.key) for one in ready if not one.row.is_owned]
+            stored = self.mode.finder.stored(model, column.attname, shared) if shared else {}
+            for one in ready:
+                old = column.to_python(one.row.fields.get(column.name))
+                new = one.values.get(column.attname)
+                keys.values[model, column.attname][old] = stored.get(keys.new(model, one.row.key), new)
 
     def _expect_extended(self, model: type[Model], ready: Sequence[Decoded]) -> None:
         """Expect the rows whose keys rows share: those that they extend."""
@@ -250,9 +279,8 @@ class Load:
                 self.names.expect(one.row, target, one.row.key)
 
     def _place_circle(self) -> None:
-        """Write rows that need each other by keys that cannot be null, where the database checks keys at the end."""
-        features = self.mode.writer.connection.features
-        if not self.mode.keeps_keys or not features.supports_forward_references:
+        """Write rows that need each other by keys that cannot be null, under the keys that they have."""
+        if not self.mode.keeps_keys:
             raise SerializedDataError(
                 [
                     Problem(f"line {row.line}", f"{row.model._meta.label} {row.key!r} needs a row that needs it by keys"
@@ -260,9 +288,20 @@ class Load:
                     for row in self.waiting
                 ]
             )  # fmt: skip
-        for row in self.waiting:
+        circle = self.waiting
+        for row in circle:
             self.decoder.keys.place(row.model, row.key, row.key)
-        self._place(self.waiting)
+        # Their targets are these rows, or were placed or looked for.
+        with self.mode.writer.connection.constraint_checks_disabled():
+            self._place(circle)
+        if moved := [row for row in circle if self.decoder.keys.new(row.model, row.key) != row.key]:
+            raise SerializedDataError(
+                [
+                    Problem(f"line {row.line}", f"{row.model._meta.label} {row.key!r} was found under another key, but"
+                            " needs a row that needs it by keys that cannot be null.")
+                    for row in moved
+                ]
+            )  # fmt: skip
 
     def _settle(self) -> None:
         """Write the keys that could not be written with their rows, as far as their targets are there now."""
@@ -273,11 +312,17 @@ class Load:
             value = self._settled(model, attname, pointer, one)
             if value is PENDING:
                 open_still.append(entry)
-            else:
+            elif one.current is None or not same_value(model._meta.get_field(attname), value, one.current[attname]):
                 changes[model, attname].append((key, {attname: value}))
+                self._count_updated(one)
         for (model, _), rows in changes.items():
             self.mode.writer.update(model, rows, is_counted=False)
         self.later = open_still
+
+    def _count_updated(self, one: Decoded) -> None:
+        if one.current is not None and not one.is_counted:
+            one.is_counted = True
+            self.report.count("updated", one.row.model._meta.label)
 
     def _settled(self, model: type[Model], attname: str, pointer: Any, one: Decoded) -> Any:
         target, old = pointer
@@ -292,10 +337,3 @@ def _named(model: type[Model], key: Any, values: dict[str, Any]) -> Decoded:
     row = FileRow(0, model, key_from_json(model, key), values, is_owned=False)
     fields: dict[str, Any] = {name: model._meta.get_field(name) for name in values}
     return Decoded(row, {field.attname: field.to_python(values[name]) for name, field in fields.items()})
-
-
-def _difference(file: Sequence[str], here: Sequence[str]) -> str:
-    missing, more = sorted(set(file) - set(here)), sorted(set(here) - set(file))
-    parts = [f"the database lacks {', '.join(missing)}"] if missing else []
-    parts += [f"the file lacks {', '.join(more)}"] if more else []
-    return " and ".join(parts)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
+
+from cluster.collector.rules import PLAIN_RULES
 
 FORMAT = 1
 SUFFIX = ".manifest.json"
@@ -82,10 +84,28 @@ class Manifest:
             ValueError: It is no manifest, or one of a later format.
         """
         data = json.loads(text)
-        if not isinstance(data, dict) or "root" not in data or data.get("format", 0) > FORMAT:
+        if not isinstance(data, dict) or not isinstance(data.get("format", 0), int) or data.get("format", 0) > FORMAT:
             raise ValueError("This is no manifest of a cluster file, or one of a later version.")
         known = {name: value for name, value in data.items() if name in cls.__slots__}
-        return cls(**known)
+        if missing := {"root", "root_keys"} - known.keys():
+            raise ValueError(f"It does not tell {' and '.join(sorted(missing))}.")
+        manifest = cls(**known)
+        manifest.check()
+        return manifest
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if a value is of another kind than it should be."""
+        for spec in fields(self):
+            kind = {"s": str, "i": int, "l": list, "d": dict}[str(spec.type)[0]]
+            if not isinstance(getattr(self, spec.name), kind):
+                raise ValueError(f"{spec.name} cannot be {getattr(self, spec.name)!r}.")  # noqa: TRY004 - in a file
+        for text in self.rules.values():
+            if str(text).partition("(")[0] not in PLAIN_RULES:
+                raise ValueError(f"{text!r} is no rule.")
+        runs: list[Any] = self.referenced
+        for run in runs:
+            if not isinstance(run, list) or len(run) != 2 or not all(type(line) is int for line in run):  # noqa: PLR2004
+                raise ValueError(f"referenced holds pairs of lines, not {run!r}.")
 
 
 def manifest_path(path: Path) -> Path:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
 from django.db.models import AutoField, Model
 
-from cluster.collector.decoding import Decoded, Decoder, as_stored
-from cluster.collector.finding import Finder, differences, is_composite, unique_attnames
+from cluster.collector.decoding import Decoded, Decoder
+from cluster.collector.finding import Finder, is_composite
 from cluster.collector.keymap import PENDING, KeyMap
 from cluster.collector.report import Report
-from cluster.collector.writing import Writer, falls_in_database, insertable, key_attnames, split
+from cluster.collector.writing import Writer, insertable, key_attnames, split
 from cluster.errors import Problem, SerializedDataError
+
+REFUSALS = (IntegrityError, DataError, ValueError, OverflowError)
 
 
 class Mode:
@@ -77,6 +80,10 @@ class Mode:
         self.insert_new(model, decoded)
         return list(decoded)
 
+    def find_linked(self, model: type[Model], named: Sequence[Decoded], names: Sequence[str]) -> dict[Any, Any]:
+        """Return the keys of rows that the file names by lookup fields without holding them."""
+        return self.finder.by_lookup(model, named, names)
+
     def insert_new(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
         """Insert rows under the keys of the file."""
         if not decoded:
@@ -96,23 +103,31 @@ class Mode:
         )
         self.insert(model, decoded, list(keys.values()))
 
-    def refuse(self, problems: Sequence[Problem]) -> None:
+    def refuse(self, problems: Sequence[Problem], error: type[SerializedDataError] = SerializedDataError) -> None:
         """Raise if there are problems."""
         if problems:
-            raise SerializedDataError(problems)
+            raise error(problems)
+
+    @contextmanager
+    def told_by_lines(self, model: type[Model], decoded: Sequence[Decoded], verb: str) -> Iterator[None]:
+        """Tell which rows the database refuses."""
+        try:
+            yield
+        except REFUSALS as error:
+            path = f"lines {decoded[0].row.line}-{decoded[-1].row.line}"
+            raise SerializedDataError(
+                [Problem(path, f"Rows of {model._meta.label} cannot be {verb}: {error}")]
+            ) from error
 
     def insert(
         self, model: type[Model], decoded: Sequence[Decoded], keys: Sequence[Any], *, is_counted: bool = True
     ) -> None:
         """Insert rows under given keys; ``None`` lets the database make one."""
+        if not decoded:
+            return
         rows = [self.row_for(model, one, key) for one, key in zip(decoded, keys, strict=True)]
-        try:
+        with self.told_by_lines(model, decoded, "inserted"):
             new = self.writer.insert(model, rows, is_counted=is_counted)
-        except IntegrityError as error:
-            first, last = decoded[0].row.line, decoded[-1].row.line
-            raise SerializedDataError(
-                [Problem(f"lines {first}-{last}", f"Rows of {model._meta.label} cannot be inserted: {error}")]
-            ) from error
         for one, key in zip(decoded, new, strict=True):
             self.keys.place(model, one.row.key, key)
 
@@ -149,76 +164,12 @@ class Copy(Mode):
         key: Any = model._meta.pk
         if is_composite(model) or key.remote_field:
             return self.decoder.table(model).key_of(one.row, one.values)
+        if (model, key.name) in self.decoder.replace:
+            replace = self.decoder.replace[model, key.name]
+            return replace(one.row.key) if callable(replace) else replace
         if isinstance(key, AutoField):
             return None
         return key.get_default() if key.has_default() else one.row.key
-
-
-class Merge(Mode):
-    """Updates the rows that are there, by lookup fields or by key, and inserts the others."""
-
-    name = "merge"
-
-    def place_owned(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
-        """Update or insert rows that belong to the roots."""
-        found = self.find(model, decoded)
-        current = self.finder.current(model, found.values())
-        self.update([one for one in decoded if one.row.key in found], found, current)
-        self.insert_new(model, [one for one in decoded if one.row.key not in found])
-        return list(decoded)
-
-    def find(self, model: type[Model], decoded: Sequence[Decoded]) -> dict[Any, Any]:
-        """Return by key in the file the keys of the rows that are there."""
-        if model in self.finder.lookup_fields:
-            return self.finder.by_lookup(model, decoded, self.finder.lookup_fields[model])
-        keys = {one.row.key: self.decoder.table(model).key_of(one.row, one.values) for one in decoded}
-        present = self.finder.present(model, keys.values())
-        return {old: new for old, new in keys.items() if new in present}
-
-    def update(self, decoded: Sequence[Decoded], found: dict[Any, Any], current: Any) -> None:
-        """Update rows in what differs."""
-        changed = []
-        for one in decoded:
-            key = found[one.row.key]
-            self.keys.place(one.row.model, one.row.key, key)
-            self._drop_what_is_there(one, current[key])
-            if (values := differences(one.row.model, one, current[key])) or one.later:
-                changed.append((key, values))
-        if decoded:
-            self._write_changes(decoded[0].row.model, changed, current)
-
-    def _write_changes(self, model: type[Model], changed: list[tuple[Any, dict[str, Any]]], current: Any) -> None:
-        """Update rows; several that change in something unique are taken out and put back, so that they may swap."""
-        unique = unique_attnames(model)
-        again = [(key, values) for key, values in changed if not unique.isdisjoint(values)]
-        if len(again) < 2 or falls_in_database(model):  # noqa: PLR2004 - one alone cannot swap
-            self.writer.update(model, changed)
-            return
-        self.writer.update(model, [(key, values) for key, values in changed if unique.isdisjoint(values)])
-        self.writer.take_out(model, [key for key, _ in again])
-        self.writer.insert(model, [{**current[key], **values} for key, values in again], is_counted=False)
-        self.report.count("updated", model._meta.label, len(again))
-
-    def _drop_what_is_there(self, one: Decoded, current: dict[str, Any]) -> None:
-        """Leave alone keys to rows that are not loaded yet where they are there already with the same value."""
-        for attname, (_, old) in list(one.later.items()):
-            if old is not None and as_stored(one.row.model, attname, old) == current.get(attname):
-                del one.later[attname], one.values[attname]
-
-    def insert_new(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
-        """Insert rows under the keys of the file, or under new ones where those are another row's."""
-        if not decoded:
-            return
-        table = self.decoder.table(model)
-        keys = [table.key_of(one.row, one.values) for one in decoded]
-        taken = self.finder.present(model, keys) if model in self.finder.lookup_fields else set()
-        if not taken or not isinstance(model._meta.pk, AutoField):
-            super().insert_new(model, decoded)
-            return
-        free = [(one, key) for one, key in zip(decoded, keys, strict=True) if key not in taken]
-        self.insert(model, [one for one, _ in free], [key for _, key in free])
-        clashing = [one for one, key in zip(decoded, keys, strict=True) if key in taken]
-        self.insert(model, clashing, [None] * len(clashing))
 
 
 def is_blocked(decoder: Decoder, one: Decoded) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.collector.edges import Edge, Kind
-from cluster.collector.keys import in_order
 from cluster.collector.walk import Walk
 
 Node = tuple[type[Model], Any]
@@ -30,9 +29,9 @@ def rows_in_order(walk: Walk) -> Iterator[Node]:
 
 
 def plain_rows(walk: Walk, model: type[Model]) -> Iterator[Node]:
-    """Yield the rows of one model by key, referenced rows first."""
+    """Yield the rows of one model, referenced rows first."""
     for keys in (walk.referenced[model], walk.owned[model]):
-        for key in in_order(keys):
+        for key in walk.in_order(model, keys):
             yield model, key
 
 

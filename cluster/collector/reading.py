@@ -8,8 +8,9 @@ import json
 import shutil
 import tempfile
 from bisect import bisect_right
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from cluster.collector.book import find_model
-from cluster.collector.edges import concrete
+from cluster.collector.edges import concrete, pointed_fields
 from cluster.collector.keys import key_from_json
 from cluster.collector.manifest import Manifest, manifest_path
 from cluster.collector.output import path_of
@@ -126,6 +127,14 @@ class Roles:
         return place < 0 or line > self._lasts[place]
 
 
+def is_key_among(model: type[Model], value: Any, keys: Container[Any]) -> bool:
+    """Whether a value in a manifest is one of some keys."""
+    try:
+        return key_from_json(model, value) in keys
+    except (TypeError, ValueError, ValidationError):
+        return False
+
+
 def rewindable(stream: IO[Any]) -> IO[Any]:
     """Return a stream that can be read again from where it stands."""
     if stream.seekable():
@@ -154,18 +163,21 @@ class Contents:
     """What a file holds, found by reading it once before anything is written.
 
     Attributes:
-        keys: By model the keys of its rows, each with ``False``: not loaded yet.
+        keys: By model the keys of its rows, each with the mark of those that are not loaded yet.
+        values: The same by model and attname for the values of other fields that foreign keys point at.
         lines: How many rows there are.
         sha256: The checksum of the rows.
     """
 
     def __init__(self, document: Document) -> None:
         self.keys: dict[type[Model], dict[Any, Any]] = {}
+        self.values: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict)
         self.lines = 0
         self.sha256 = ""
         self._document = document
         self._models = Models()
         self._names: dict[type[Model], frozenset[str]] = {}
+        self._pointed: dict[type[Model], list[Any]] = {}
         self._problems: list[Problem] = []
 
     def check(self, pending: object) -> None:
@@ -187,6 +199,7 @@ class Contents:
             self._problems.append(Problem(f"line {self.lines + 1}", f"The file cannot be read on: {error}"))
         self.sha256 = digest.hexdigest()
         self._check_whole()
+        self._check_roots()
         if self._problems:
             raise SerializedDataError(self._problems)
 
@@ -201,10 +214,25 @@ class Contents:
             message = "The checksum in the manifest is another: the file was changed after it was written."
             self._problems.append(Problem("file", message))
 
+    def _check_roots(self) -> None:
+        """See that what the manifest calls a root is a row of the file: a restore deletes what belongs to roots."""
+        manifest = self._document.manifest
+        if manifest is None or self._problems:
+            return
+        model = find_model(manifest.root)
+        if model is None:
+            self._problems.append(Problem("manifest", f"There is no model {manifest.root!r}."))
+            return
+        keys = self.keys.get(concrete(model), {})
+        for key in manifest.root_keys:
+            if not is_key_among(concrete(model), key, keys):
+                message = f"The root {manifest.root} {key!r} is not among the rows of the file."
+                self._problems.append(Problem("manifest", message))
+
     def _check_line(self, number: int, line: bytes, pending: object) -> None:
         try:
             data = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._add(number, f"This is no JSON: {error}.")
             return
         if not isinstance(data, dict) or not isinstance(data.get("fields"), dict) or "pk" not in data:
@@ -233,6 +261,15 @@ class Contents:
             self._add(number, f"The row of {model._meta.label} has no key.")
         if is_double:
             self._add(number, f"{model._meta.label} {key!r} is in the file twice.")
+        self._note_values(model, data["fields"], pending)
+
+    def _note_values(self, model: type[Model], fields: dict[str, Any], pending: object) -> None:
+        if model not in self._pointed:
+            self._pointed[model] = pointed_fields(model)
+        for field in self._pointed[model]:
+            # What cannot be read is told when the row is decoded.
+            with suppress(ValidationError):
+                self.values[model, field.attname][field.to_python(fields.get(field.name))] = pending
 
     def _names_of(self, model: type[Model]) -> frozenset[str]:
         if model not in self._names:

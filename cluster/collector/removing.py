@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from django.db import connections
@@ -11,7 +11,7 @@ from django.db.models import CASCADE, PROTECT, RESTRICT, Model, ProtectedError, 
 from cluster.collector.edges import Edge, Kind
 from cluster.collector.keys import in_order
 from cluster.collector.literals import among
-from cluster.collector.order import model_groups, points_at_itself, rows_in_order, strongly_connected
+from cluster.collector.order import model_groups, points_at_itself, strongly_connected
 from cluster.collector.walk import Walk
 from cluster.collector.writing import Writer
 
@@ -26,52 +26,90 @@ class Remover:
         self.writer = writer
         self.using = walk.using
 
-    def remove(self, doomed: Keys) -> None:
-        """Delete rows.
+    def check(self, doomed: Keys, staying: Mapping[type[Model], Container[Any]]) -> None:
+        """Say whether rows may be deleted; writes nothing.
+
+        Args:
+            doomed: The rows.
+            staying: Collected rows that stay, and let go by themselves.
 
         Raises:
             ProtectedError: A row that is not deleted protects one that is, or cannot do without it.
             RestrictedError: The same with ``RESTRICT``.
         """
+        for edge, _, keys in self._clinging(doomed):
+            self._refuse_protected(edge, [key for key in keys if key not in staying.get(edge.target, ())])  # type: ignore[arg-type]
+
+    def remove(self, doomed: Keys) -> None:
+        """Delete rows.
+
+        Raises:
+            ProtectedError: As ``check()`` does.
+            RestrictedError: As ``check()`` does.
+        """
+        clinging = list(self._clinging(doomed))
+        for edge, _, remaining in clinging:
+            self._refuse_protected(edge, remaining)
         for model, keys in doomed.items():
             if keys:
-                self._release(model, keys, doomed)
+                self._unlink(model, keys)
+        for edge, rows, remaining in clinging:
+            self._let_go(edge, rows, remaining)
         for group in reversed(model_groups(self.walk)):
             present = [model for model in group if doomed.get(model)]
             if present:
                 self._remove_group(present, doomed)
 
+    def _refuse_protected(self, edge: Edge, keys: list[Any]) -> None:
+        on_delete = edge.field.remote_field.on_delete
+        if keys and (on_delete in (PROTECT, RESTRICT) or (on_delete is CASCADE and not edge.field.null)):
+            raise self._protected(edge, keys)
+
     # What points at them ----------------------------------------------------------------------------------------------
 
-    def _release(self, model: type[Model], keys: set[Any], doomed: Keys) -> None:
-        for edge in self.walk.book.edges(model).down:
-            if edge.reason or (edge.target is not None and self.walk.book.out_of_reach(edge.target)):
-                continue
-            for piece in self.walk.chunks(model, keys):
-                rows = self.walk.related(edge, piece)
-                if rows is not None and edge.kind is Kind.FAR_LINK:
-                    self._delete_links(rows)
-                elif rows is not None and edge.kind in (Kind.CHILD, Kind.INHERITOR):
-                    self._let_go(edge, rows, doomed)
+    def _edges_down(self, model: type[Model]) -> list[Edge]:
+        return [
+            edge
+            for edge in self.walk.book.edges(model).down
+            if not edge.reason and not (edge.target is not None and self.walk.book.out_of_reach(edge.target))
+        ]
+
+    def _clinging(self, doomed: Keys) -> Iterator[tuple[Edge, QuerySet[Any], list[Any]]]:
+        """Yield along which edges rows point at doomed rows, and which of them are not doomed."""
+        for model, keys in doomed.items():
+            edges = [edge for edge in self._edges_down(model) if edge.kind in (Kind.CHILD, Kind.INHERITOR)]
+            for edge in edges if keys else ():
+                gone = doomed.get(edge.target, set())  # type: ignore[arg-type]
+                if self._takes_all(edge, gone):
+                    continue
+                for piece in self.walk.chunks(model, in_order(keys)):
+                    rows: Any = self.walk.related(edge, piece)
+                    if remaining := [key for key in rows.values_list("pk", flat=True) if key not in gone]:
+                        yield edge, rows, remaining
+
+    def _takes_all(self, edge: Edge, gone: set[Any]) -> bool:
+        """Whether all rows at the end of an edge were collected, and all that were go."""
+        rules = [batch.rule for batch in self.walk.batches if batch.edge is edge]
+        has_condition = any(resolved is not None and resolved.rule.condition is not None for resolved in rules)
+        return bool(rules) and not has_condition and gone == self.walk.owned[edge.target]  # type: ignore[index]
+
+    def _unlink(self, model: type[Model], keys: set[Any]) -> None:
+        """Delete the links of rows, those that others declare too."""
+        for edge in self._edges_down(model):
+            if edge.kind is Kind.FAR_LINK:
+                for piece in self.walk.chunks(model, in_order(keys)):
+                    self._delete_links(self.walk.related(edge, piece))
         for edge in self.walk.book.edges(model).many:
             through, column = edge.field.remote_field.through, f"{edge.field.m2m_field_name()}_id"
-            for piece in self.walk.chunks(model, keys):
+            for piece in self.walk.chunks(model, in_order(keys)):
                 self._delete_links(self.walk.rows(through).filter(among(column, piece)))
 
-    def _delete_links(self, links: QuerySet[Any]) -> None:
+    def _delete_links(self, links: Any) -> None:
         self.writer.report.count("deleted", links.model._meta.label, links._raw_delete(self.using))
 
-    def _let_go(self, edge: Edge, rows: QuerySet[Any], doomed: Keys) -> None:
+    def _let_go(self, edge: Edge, rows: QuerySet[Any], remaining: list[Any]) -> None:
         target: Any = edge.target
-        gone = doomed.get(target, set())
-        if self._is_followed(edge) and not self._has_condition(edge) and gone == self.walk.owned[target]:
-            return
-        remaining = [key for key in rows.values_list("pk", flat=True) if key not in gone]
-        if not remaining:
-            return
         on_delete = edge.field.remote_field.on_delete
-        if on_delete in (PROTECT, RESTRICT) or (on_delete is CASCADE and not edge.field.null):
-            raise self._protected(edge, remaining)
         recorded = FieldUpdates()
         if on_delete is CASCADE:
             recorded.add_field_update(edge.field, None, ())
@@ -79,13 +117,6 @@ class Remover:
             on_delete(recorded, edge.field, rows, self.using)
         for value in recorded.values:
             self.writer.update(target, [(key, {edge.field.attname: key_value(value)}) for key in remaining])
-
-    def _is_followed(self, edge: Edge) -> bool:
-        return any(batch.edge is edge for batch in self.walk.batches)
-
-    def _has_condition(self, edge: Edge) -> bool:
-        rules = [batch.rule for batch in self.walk.batches if batch.edge is edge]
-        return any(resolved is not None and resolved.rule.condition is not None for resolved in rules)
 
     def _protected(self, edge: Edge, keys: list[Any]) -> Exception:
         target: Any = edge.target
@@ -109,44 +140,54 @@ class Remover:
 
     def _remove_circle(self, group: list[type[Model]], doomed: Keys) -> None:
         """Remove rows that point at each other where the database checks each statement."""
-        if not self._loosen(group, doomed):
-            self._remove_one_by_one(group, doomed)
-            return
-        for model in self._children_first(group):
-            self.writer.delete(model, in_order(doomed[model]))
-
-    def _children_first(self, group: list[type[Model]]) -> list[type[Model]]:
-        """Return models that point at each other so that those come first whose keys cannot be null."""
+        self._loosen(group, doomed)
         inside = set(group)
-        needs = {
-            model: [
-                edge.target
-                for edge in self.walk.book.edges(model).keys
-                if edge.target in inside and edge.target is not model and not edge.field.null
-            ]
-            for model in group
-        }
-        return [model for tied in reversed(strongly_connected(group, needs)) for model in tied]
+        needs = {model: self._needs(model, inside) for model in group}
+        for tied in reversed(strongly_connected(group, needs)):
+            if len(tied) > 1 or tied[0] in needs[tied[0]]:
+                self._remove_tied(tied, doomed)
+            else:
+                self.writer.delete(tied[0], in_order(doomed[tied[0]]))
 
-    def _loosen(self, group: list[type[Model]], doomed: Keys) -> bool:
-        """Set the nullable keys inside a group to null; return whether no other keys tie it together."""
-        inside = set(group)
-        is_loose = True
+    def _loosen(self, group: list[type[Model]], doomed: Keys) -> None:
+        """Set the nullable keys inside a group to null."""
         for model in group:
             for edge in self.walk.book.edges(model).keys:
-                if edge.target in inside and edge.field.null:
+                if edge.target in group and edge.field.null:
                     for piece in self.walk.chunks(model, doomed[model]):
                         rows = self.walk.rows(model).filter(among("pk", piece))
                         rows.update(**{edge.field.attname: None})
-                elif edge.target is model:
-                    is_loose = False
-        return is_loose
 
-    def _remove_one_by_one(self, group: list[type[Model]], doomed: Keys) -> None:
-        inside = set(group)
-        nodes = [(model, key) for model, key in rows_in_order(self.walk) if model in inside and key in doomed[model]]
-        for model, key in reversed(nodes):
-            self.writer.delete(model, [key])
+    def _needs(self, model: type[Model], inside: set[type[Model]]) -> list[Any]:
+        """Return the models of a group that rows of a model cannot do without."""
+        return [
+            edge.target for edge in self.walk.book.edges(model).keys if edge.target in inside and not edge.field.null
+        ]
+
+    def _remove_tied(self, models: list[type[Model]], doomed: Keys) -> None:
+        """Remove rows tied together by keys that cannot be null: no order of single rows is legal, so none is checked.
+
+        The rows are locked first, so that nobody can point at them while the database does not look.
+        """
+        for model in models:
+            for piece in self.walk.chunks(model, in_order(doomed[model])):
+                list(self.walk.rows(model).filter(among("pk", piece)).select_for_update().values_list("pk"))
+        for model in models:
+            self._refuse_latecomers(model, doomed)
+        with connections[self.using].constraint_checks_disabled():
+            for model in models:
+                self.writer.delete(model, in_order(doomed[model]))
+
+    def _refuse_latecomers(self, model: type[Model], doomed: Keys) -> None:
+        """Refuse if a row that stays points at rows of a model, as the database would."""
+        for edge in self.walk.book.edges(model).down:
+            if edge.kind not in (Kind.CHILD, Kind.INHERITOR) or edge.reason or not edge.field.db_constraint:
+                continue
+            for piece in self.walk.chunks(model, in_order(doomed[model])):
+                rows: Any = self.walk.related(edge, piece)
+                keys = rows.select_for_update().values_list("pk", flat=True)
+                if late := [key for key in keys if key not in doomed.get(rows.model, ())]:
+                    raise self._protected(edge, late)
 
 
 class FieldUpdates:

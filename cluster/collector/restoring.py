@@ -9,34 +9,32 @@ from typing import Any
 
 from django.db.models import Model
 
+from cluster.collector.belonging import Belonging
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
-from cluster.collector.edges import Kind
-from cluster.collector.finding import unique_attnames
 from cluster.collector.keys import chunks, in_order, key_from_json
 from cluster.collector.literals import among
-from cluster.collector.modes import Merge
-from cluster.collector.reading import Document, Models
+from cluster.collector.merging import Merge
+from cluster.collector.reading import Models
 from cluster.collector.removing import Remover
 from cluster.collector.rows import RowReader, encode
-from cluster.collector.rules import LINK, OWN, REF, SKIP, Role, Rule
+from cluster.collector.rules import PLAIN_RULES, Rule
+from cluster.collector.unique import unique_attnames
 from cluster.collector.walk import Limits, Walk
 from cluster.collector.writing import falls_in_database
-from cluster.errors import Problem, SerializedDataError
-
-PLAIN_RULES: dict[str, Rule] = {str(rule): rule for rule in (OWN, REF, LINK, SKIP)}
+from cluster.errors import SerializedDataError
 
 
 class Restore(Merge):
     """Updates, inserts and deletes until the owned rows are those of the file; touches nothing of anybody else."""
 
     name = "restore"
-    document: Document
-    collector: Any = None
+    way_out = "which is not restored. Give it another key, or move it back first."
 
     def prepare(self) -> None:
         """Delete what came since, and rows whose unique values would be in each other's way."""
         self.walk = self._walk()
+        self.belonging = Belonging(self.walk, self.is_ours)
         self.owned: dict[type[Model], set[Any]] = defaultdict(set)
         self.replaced: dict[type[Model], set[Any]] = defaultdict(set)
         self._read_file()
@@ -50,13 +48,18 @@ class Restore(Merge):
     def _walk(self) -> Walk:
         manifest: Any = self.document.manifest
         model = Models()[manifest.root]
-        book = RuleBook(model, self._rules(), self.finder.using)
+        book = RuleBook(model, self.rules(), self.finder.using)
         walk = Walk(book, Limits(self.finder.chunk_size))
         keys = [key_from_json(model, key) for key in manifest.root_keys]
         walk.run(model._base_manager.using(self.finder.using).filter(among("pk", keys)))
         return walk
 
-    def _rules(self) -> dict[str, Rule]:
+    def rules(self) -> dict[str, Rule]:
+        """Return the rules by which the file was written.
+
+        Raises:
+            SerializedDataError: They are not known whole.
+        """
         manifest: Any = self.document.manifest
         if self.collector is not None:
             rules: dict[str, Rule] = dict(self.collector.rules)
@@ -98,6 +101,12 @@ class Restore(Merge):
                 if any(name in row.fields and row.fields[name] != stored.get(name) for name in fields):
                     self.replaced[model].add(row.key)
 
+    def find_linked(self, model: type[Model], named: Sequence[Decoded], names: Sequence[str]) -> dict[Any, Any]:
+        """Return the keys of rows that the file names: their own if they are there, as with shared rows."""
+        present = self.finder.present(model, [one.row.key for one in named])
+        remaining = [one for one in named if one.row.key not in present]
+        return {**{key: key for key in present}, **super().find_linked(model, remaining, names)}
+
     # Rows -------------------------------------------------------------------------------------------------------------
 
     def place_shared(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
@@ -113,7 +122,8 @@ class Restore(Merge):
     def place_owned(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
         """Update the rows that are there, insert those that are gone."""
         found = self.finder.present(model, [one.row.key for one in decoded])
-        self._refuse_strangers(model, [one for one in decoded if one.row.key in found])
+        strangers = [one for one in decoded if one.row.key in found and one.row.key not in self.walk.owned[model]]
+        self.refuse_strangers(model, strangers, {key: key for key in found})
         current = self.finder.current(model, found)
         self.update([one for one in decoded if one.row.key in found], {key: key for key in found}, current)
         again = [one for one in decoded if one.row.key in self.replaced[model]]
@@ -123,31 +133,11 @@ class Restore(Merge):
             self.insert(model, missing, [one.row.key for one in missing])
         return list(decoded)
 
+    def is_ours(self, model: type[Model], key: Any) -> bool:
+        """Whether a row belonged to the roots when the restore began."""
+        return key in self.walk.owned[model]
+
     def _insert_again(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
         if decoded:
             self.insert(model, decoded, [one.row.key for one in decoded], is_counted=False)
             self.report.count("updated", model._meta.label, len(decoded))
-
-    def _refuse_strangers(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
-        """Refuse rows that are there but belong to somebody else by now."""
-        strangers = {one.row.key: one for one in decoded if one.row.key not in self.walk.owned[model]}
-        problems = []
-        for edge in self.walk.book.edges(model).keys:
-            owner: Any = edge.target
-            if not strangers or not self._owns(owner, edge.field):
-                continue
-            for key, _, owner_key in self.walk.pointers(model, edge, list(strangers)):
-                if owner_key not in self.walk.owned[owner] and owner_key not in self.owned[owner]:
-                    line = strangers[key].row.line
-                    message = (
-                        f"{model._meta.label} {key!r} belongs to {owner._meta.label} {owner_key!r} by now, which is not"
-                        " restored. Give it another key, or move it back first."
-                    )
-                    problems.append(Problem(f"line {line}", message))
-        self.refuse(problems)
-
-    def _owns(self, owner: type[Model], field: Any) -> bool:
-        if not self.owned[owner] and not self.walk.owned[owner]:
-            return False
-        edge = next((edge for edge in self.walk.book.edges(owner).down if edge.field is field), None)
-        return edge is not None and edge.kind is Kind.CHILD and self.walk.book.resolve(edge, None).role is Role.OWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import CompositePrimaryKey, Field, ForeignKey, Model
@@ -11,12 +11,12 @@ from django.utils.encoding import is_protected_type
 
 from cluster.collector.edges import Edge, has_natural_key
 from cluster.collector.literals import among
-from cluster.collector.rules import Role
 from cluster.collector.walk import Walk
 from cluster.serialization.encoding import ClusterJSONEncoder
 
 Convert = Callable[[Any], Any]
 PLAIN = (str, int, float, bool, type(None))
+PLAIN_TYPES = frozenset(PLAIN)
 
 encode = ClusterJSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
 
@@ -44,6 +44,13 @@ def plain_value(field: Any) -> Convert:
 
 def _text_unless_plain(value: Any) -> Any:
     return value if isinstance(value, PLAIN) or is_protected_type(value) else str(value)
+
+
+def converted(convert: Convert, values: Sequence[Any]) -> Sequence[Any]:
+    """Return the values of one column as a serializer writes them; nothing is called for what is plain already."""
+    if convert is _text_unless_plain and PLAIN_TYPES.issuperset(map(type, values)):
+        return values
+    return [convert(value) for value in values]
 
 
 def plain_key(model: type[Model]) -> Convert:
@@ -94,11 +101,14 @@ class RowReader:
         plan = self._plan(model)
         columns = [field.attname for field in plan.fields]
         rows = self.walk.values(model, keys, columns)
-        converts = [plan.convert(self, position, rows) for position in range(len(columns))]
-        found = {}
-        for key, *values in rows:
-            fields = {name: convert(value) for name, convert, value in zip(plan.names, converts, values, strict=True)}
-            found[key] = {"model": plan.label, "pk": plan.key(key), "fields": fields}
+        found: dict[Any, dict[str, Any]] = {}
+        if rows:
+            stored, *raw = zip(*rows, strict=True)
+            plain = [converted(plan.convert(self, position, values), values) for position, values in enumerate(raw)]
+            fields = zip(*plain, strict=True) if plain else ((),) * len(rows)
+            for key, written, values in zip(stored, converted(plan.key, stored), fields, strict=True):
+                row = dict(zip(plan.names, values, strict=True))
+                found[key] = {"model": plan.label, "pk": written, "fields": row}
         for edge in self.walk.book.edges(model).many:
             self._add_links(edge, found)
         return found
@@ -116,11 +126,13 @@ class RowReader:
             return
         links = list(self.walk.links(edge, owned))
         convert = self.target_value(edge, target._meta.pk.attname, plain_key(target), {value for _, value in links})
+        lists: dict[Any, list[Any]] = {key: [] for key in owned}
         for key in owned:
-            found[key]["fields"][edge.field.name] = []
-        for source, value in links:
-            if (converted := convert(value)) is not None:
-                found[source]["fields"][edge.field.name].append(converted)
+            found[key]["fields"][edge.field.name] = lists[key]
+        written = converted(convert, [value for _, value in links])
+        for (source, _), value in zip(links, written, strict=True):
+            if value is not None:
+                lists[source].append(value)
 
     def target_value(self, edge: Edge, attname: str, plain: Convert, values: set[Any]) -> Convert:
         """Return the function that writes what an edge points at: its key, its natural key, or nothing if left out."""
@@ -132,7 +144,7 @@ class RowReader:
             return plain
         if edge in self.walk.cut:
             return lambda value: None if value in outside else plain(value)
-        if self.walk.book.resolve(edge, None).role is Role.LINK and has_natural_key(target):
+        if has_natural_key(target):
             names = self.names.fetch(target, attname, outside)
             return lambda value: names.get(value, plain(value)) if value in outside else plain(value)
         return plain
@@ -153,7 +165,7 @@ class TablePlan:
     def _plain(self, reader: RowReader, model: type[Model], field: Any) -> Convert:
         plain = plain_value(field)
         if (model, field.name) not in reader.redact:
-            return plain
+            return self._pointing(reader, field, plain)
         replace = reader.redact[model, field.name]
         label = f"{model._meta.label}.{field.name}"
 
@@ -163,13 +175,26 @@ class TablePlan:
 
         return redacted
 
-    def convert(self, reader: RowReader, position: int, rows: list[Any]) -> Convert:
+    def _pointing(self, reader: RowReader, field: Any, plain: Convert) -> Convert:
+        """Return the function for a key; what it holds of its target is redacted as it is there."""
+        if not isinstance(field, ForeignKey) or field.target_field.primary_key:
+            return plain
+        place: Any = (field.target_field.model._meta.concrete_model, field.target_field.name)
+        if place not in reader.redact:
+            return plain
+        replace = reader.redact[place]
+
+        def redacted(value: Any) -> Any:
+            return plain(value if value is None else replace(value) if callable(replace) else replace)
+
+        return redacted
+
+    def convert(self, reader: RowReader, position: int, values: Iterable[Any]) -> Convert:
         """Return the function for one column of some rows."""
         edge, plain = self.edges[position], self.plain[position]
         if edge is None:
             return plain
-        values = {row[position + 1] for row in rows}
-        return reader.target_value(edge, edge.field.target_field.attname, plain, values)
+        return reader.target_value(edge, edge.field.target_field.attname, plain, set(values))
 
 
 def lines_of(reader: RowReader, nodes: Iterable[tuple[type[Model], Any]]) -> Iterator[tuple[type[Model], Any, str]]:

@@ -45,6 +45,7 @@ OWN = Rule(Role.OWN)
 REF = Rule(Role.REF)
 LINK = Rule(Role.LINK)
 SKIP = Rule(Role.SKIP)
+PLAIN_RULES: dict[str, Rule] = {str(rule): rule for rule in (OWN, REF, LINK, SKIP)}
 
 
 @dataclass(frozen=True, slots=True)

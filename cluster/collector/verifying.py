@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
 from cluster.collector.content_types import ContentTypes
+from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded, Decoder
 from cluster.collector.edges import Edge
 from cluster.collector.finding import Finder, differences
@@ -21,7 +22,7 @@ from cluster.collector.linking import Linker
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
 from cluster.collector.naming import Names
-from cluster.collector.reading import Contents, Document, FileRow
+from cluster.collector.reading import Contents, Document, FileRow, Models
 from cluster.collector.report import Report
 from cluster.collector.snapshot import snapshot
 from cluster.collector.writing import Writer, link_columns
@@ -54,6 +55,7 @@ def verify(
     keys: Mapping[type[Model], Mapping[Any, Any]] | None = None,
     manifest: Manifest | None = None,
     chunk_size: int = 2000,
+    progress: Callable[[int], object] | None = None,
 ) -> Verification:
     """Compare a file with its manifest (checksum, counts) and with a database, row by row; writes nothing.
 
@@ -63,6 +65,7 @@ def verify(
         keys: The new keys after a load as a copy, ``report.keys``; without them rows have the keys of the file.
         manifest: The manifest, for a stream without a name.
         chunk_size: How many rows are compared at once.
+        progress: Called with the number of rows after each chunk.
     """
     with closing(Document(source, manifest)) as document, snapshot(using):
         contents = Contents(document)
@@ -70,7 +73,7 @@ def verify(
             contents.check(None)
         except SerializedDataError as error:
             return Verification(list(error.problems))
-        return Verifying(document, contents, using, chunk_size).run(keys or {})
+        return Verifying(document, contents, using, chunk_size).run(keys or {}, progress)
 
 
 class Verifying:
@@ -82,15 +85,22 @@ class Verifying:
         self.using = using
         self.chunk_size = chunk_size
         self.found = Verification()
-        self.finder = Finder(using, chunk_size, {})
+        root = Models()[document.manifest.root] if document.manifest is not None else None
+        self.databases = Databases(root, using)
+        self.finder = Finder(self.databases, chunk_size, {})
 
-    def run(self, keys: Mapping[type[Model], Mapping[Any, Any]]) -> Verification:
+    def run(self, keys: Mapping[type[Model], Mapping[Any, Any]], progress: Any = None) -> Verification:
         """Compare all rows."""
         for model, placed in self.contents.keys.items():
             placed.update({old: keys.get(model, {}).get(old, old) for old in placed})
-        types = ContentTypes(self.using)
-        names = Names(self.using, types, self.chunk_size)
-        self.decoder = Decoder(KeyMap(self.contents.keys), names, types)
+        for model, found in keys.items():
+            # Rows that the file only names were found under keys of their own.
+            self.contents.keys.setdefault(model, {}).update(found)
+        for values in self.contents.values.values():
+            values.update({value: value for value in values})
+        types = ContentTypes(self.databases.of_content_types())
+        names = Names(self.databases, types, self.chunk_size)
+        self.decoder = Decoder(KeyMap(self.contents.keys, self.contents.values), names, types)
         self.linker = Linker(self.using, self.chunk_size, self.decoder, Writer(self.using, Report(), self.chunk_size))
         for rows in chunks(self.document.rows(), self.chunk_size):
             by_model: dict[type[Model], list[FileRow]] = defaultdict(list)
@@ -98,6 +108,8 @@ class Verifying:
                 by_model[row.model].append(row)
             for model, group in by_model.items():
                 self._compare(model, group)
+            if progress is not None:
+                progress(len(rows))
         return self.found
 
     def _compare(self, model: type[Model], rows: list[FileRow]) -> None:

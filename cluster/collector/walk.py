@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Model, QuerySet
 
 from cluster.collector.book import Resolved, RuleBook, Step
-from cluster.collector.content_types import ContentTypes
-from cluster.collector.edges import Edge, Kind
-from cluster.collector.keys import chunk_size_for, chunks, extended, sorted_keys
+from cluster.collector.content_types import ContentTypes, used_types
+from cluster.collector.edges import Edge, Kind, own_generic_keys
+from cluster.collector.keys import chunk_size_for, chunks, extended, in_order, sorted_keys
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
 from cluster.errors import CollectionLimitError
@@ -75,7 +78,7 @@ class Walk:
         self.book = book
         self.limits = limits
         self.using = book.using
-        self.types = ContentTypes(book.using)
+        self.types = ContentTypes(book.databases.of_content_types())
         self.owned: dict[type[Model], set[Any]] = defaultdict(set)
         self.referenced: dict[type[Model], set[Any]] = defaultdict(set)
         self.batches: list[Batch] = []
@@ -85,9 +88,9 @@ class Walk:
         self.generic_targets: dict[Edge, set[type[Model]]] = defaultdict(set)
         self._uncounted: list[tuple[Batch, Edge]] = []
         self._queue: deque[Batch] = deque()
-        self._wanted: dict[tuple[type[Model], str], set[Any]] = defaultdict(set)
+        self._wanted: dict[tuple[Edge, type[Model], str], set[Any]] = defaultdict(set)
         self._asked: dict[tuple[type[Model], str], set[Any]] = defaultdict(set)
-        self._sources: dict[tuple[type[Model], str], tuple[Edge, Resolved]] = {}
+        self._rules: dict[tuple[Edge, type[Model]], Resolved] = {}
 
     def run(self, roots: QuerySet[Any]) -> None:
         """Collect everything that belongs to the roots, and everything that it needs."""
@@ -104,7 +107,7 @@ class Walk:
 
     def rows(self, model: type[Model]) -> QuerySet[Any]:
         """Return all rows of a model, also those that its default manager hides."""
-        return model._base_manager.using(self.using).order_by()
+        return model._base_manager.using(self.book.databases.of(model)).order_by()
 
     # Down -------------------------------------------------------------------------------------------------------------
 
@@ -168,12 +171,19 @@ class Walk:
         id_name = field.object_id_field_name if is_relation else field.fk_field
         types = self.types.of(edge.source)
         if not is_relation:
-            types = [number for number in types if number in self.types.used_in(holder, type_name)]
+            types = [number for number in types if number in self._used_types[holder, f"{type_name}_id"]]
         if not types or holder is None:
             return None
         if holder._meta.get_field(id_name).get_internal_type() in ("CharField", "TextField"):
             keys = [str(key) for key in keys]
         return self.rows(holder).filter(among(id_name, keys), **{f"{type_name}__in": types})
+
+    @cached_property
+    def _used_types(self) -> dict[tuple[Any, str], set[Any]]:
+        """Which content types the generic foreign keys in reach point at: most point at few, and need not be asked."""
+        models = [model for model in apps.get_models() if model._meta.managed and not self.book.out_of_reach(model)]
+        pairs = [(model, f"{field.ct_field}_id") for model in models for field in own_generic_keys(model)]
+        return used_types(pairs, self.using)
 
     # Taking rows ------------------------------------------------------------------------------------------------------
 
@@ -181,9 +191,11 @@ class Walk:
         columns = self._columns(batch.model)
         values = rows.values_list(*columns).iterator(chunk_size=self.limits.chunk_size)
         is_new = not batch.keys
-        for piece in chunks(values, self.limits.chunk_size):
-            if fresh := self._add(batch, piece):
-                self._note_targets(batch, fresh)
+        # Closed at once where a limit is exceeded, not whenever the garbage is collected.
+        with closing(values):  # type: ignore[type-var]
+            for piece in chunks(values, self.limits.chunk_size):
+                if fresh := self._add(batch, piece):
+                    self._note_targets(batch, fresh)
         if is_new and batch.keys:
             self.batches.append(batch)
             if batch.role is Role.OWN:
@@ -258,8 +270,8 @@ class Walk:
             for keys in self.chunks(target, values):
                 self._take(owned, self.rows(target).filter(among(attname, keys)))
         else:
-            self._wanted[target, attname] |= values
-            self._sources.setdefault((target, attname), (edge, resolved))
+            self._wanted[edge, target, attname] |= values
+            self._rules.setdefault((edge, target), resolved)
 
     def _link(self, batch: Batch, edge: Edge) -> None:
         field = edge.field
@@ -275,6 +287,20 @@ class Walk:
             self._want(batch, edge, edge.target, edge.target._meta.pk.attname, values)
 
     # What collected rows hold and point at ----------------------------------------------------------------------------
+
+    def key_of(self, instance: Model) -> Any:
+        """Return the key under which an instance is collected."""
+        return instance.pk
+
+    def in_order(self, model: type[Model], keys: set[Any]) -> Sequence[Any]:
+        """Return keys of a model in the order in which its rows are written."""
+        return in_order(keys)
+
+    def read(self, model: type[Model], keys: Iterable[Any]) -> dict[Any, Model]:
+        """Return rows as instances by key."""
+        return {
+            row.pk: row for piece in self.chunks(model, keys) for row in self.rows(model).filter(among("pk", piece))
+        }
 
     def values(self, model: type[Model], keys: list[Any], columns: list[str]) -> list[tuple[Any, ...]]:
         """Return the rows with some keys, as key and values of some columns."""
@@ -312,8 +338,9 @@ class Walk:
     def climb(self) -> None:
         """Take what the rows need, and what that needs, as referenced rows."""
         while self._wanted:
-            (target, attname), values = self._wanted.popitem()
-            edge, resolved = self._sources[target, attname]
+            edge, target, attname = place = next(iter(self._wanted))
+            values = self._wanted.pop(place)
+            resolved = self._rules[edge, target]
             values -= self._asked[target, attname]
             self._asked[target, attname] |= values
             if attname == target._meta.pk.attname:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +25,7 @@ class Writer:
         self.connection = connections[using]
         self.report = report
         self.chunk_size = chunk_size
+        self.progress: Callable[[int], object] | None = None
         self._numbered: set[type[Model]] = set()
 
     # Rows -------------------------------------------------------------------------------------------------------------
@@ -93,8 +94,7 @@ class Writer:
         for key, values in rows:
             by_columns[tuple(values)].append((key, values))
         for names, group in by_columns.items():
-            if names:
-                self._update_columns(model, names, group)
+            self._update_columns(model, names, group)
 
     def _save_changed(self, model: type[Model], rows: Sequence[tuple[Any, dict[str, Any]]]) -> None:
         self.report.note(f"{model._meta.label} has receivers for saving: its rows were saved one by one.")
@@ -144,6 +144,8 @@ class Writer:
                 deleted = {model._meta.label: rows._raw_delete(self.using)}
             for label, number in deleted.items():
                 self.report.count("deleted", label, number)
+            if self.progress is not None:
+                self.progress(len(piece))
 
     # Links ------------------------------------------------------------------------------------------------------------
 
@@ -197,6 +199,11 @@ class Writer:
             getattr(getattr(instance, edge.field.name), verb)(*targets)
 
     # The end ----------------------------------------------------------------------------------------------------------
+
+    def check_constraints(self, models: Iterable[type[Model]]) -> None:
+        """Have the database check the foreign keys of some tables now, where it would do so at the end only."""
+        if self.connection.features.can_defer_constraint_checks:
+            self.connection.check_constraints([model._meta.db_table for model in models])
 
     def reset_sequences(self) -> None:
         """Let the database count on behind the keys that were inserted."""

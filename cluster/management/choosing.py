@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import CompositePrimaryKey
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
+from django.db.models import CompositePrimaryKey, ProtectedError, RestrictedError
 from django.utils.module_loading import import_string
 
 from cluster.collector import Collector, Report
+from cluster.errors import ClusterError
+
+REFUSALS = (ClusterError, ImproperlyConfigured, IntegrityError, OSError, ValueError)
 
 
 def add_database(parser: Any) -> None:
@@ -66,18 +70,46 @@ def chosen_collector(options: dict[str, Any]) -> Collector:
     """
     try:
         model = apps.get_model(options["model"])
-    except (LookupError, ValueError) as error:
+    except LookupError as error:
         raise CommandError(str(error)) from error
+    except ValueError as error:
+        raise CommandError(f"{options['model']!r} is no model; write app_label.ModelName.") from error
     if isinstance(model._meta.pk, CompositePrimaryKey):
         raise CommandError(f"{model._meta.label} has a composite key; collect its rows in code.")
-    keys = [key.strip() for key in options["primary_keys"].split(",")]
+    keys = root_keys(model, options["primary_keys"])
     roots = model._base_manager.using(options["database"]).filter(pk__in=keys)
-    if (number := roots.count()) != len(set(keys)):
-        raise CommandError(f"Of the {len(set(keys))} keys of {model._meta.label}, {number} are in the database.")
+    if (number := roots.count()) != len(keys):
+        raise CommandError(f"Of the {len(keys)} keys of {model._meta.label}, {number} are in the database.")
     collector, extra = collector_class(options["rules"])
     try:
         return collector(roots, using=options["database"], **extra)
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, AttributeError, TypeError) as error:
+        raise CommandError(str(error)) from error
+
+
+def root_keys(model: Any, text: str) -> set[Any]:
+    """Return the keys that ``--pks`` names.
+
+    Raises:
+        CommandError: There is none, or one can be no key of the model.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise CommandError("Say by --pks which roots are meant.")
+    try:
+        return {model._meta.pk.to_python(part) for part in parts}
+    except ValidationError as error:
+        raise CommandError(f"--pks: {'; '.join(error.messages)}") from error
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """Turn what a collector refuses into errors of the command."""
+    try:
+        yield
+    except (ProtectedError, RestrictedError) as error:
+        raise CommandError(str(error.args[0])) from error
+    except REFUSALS as error:
         raise CommandError(str(error)) from error
 
 

@@ -79,7 +79,14 @@ def test_a_row_is_exactly_what_the_serializer_of_django_writes_with_times_in_ful
 
     # The links of a referenced row are its own business: they are not exported.
     del expected["zoo.person", str(Person.objects.get().pk)]["fields"]["languages"]
-    assert rows == expected
+    assert {key: in_line(row) for key, row in rows.items()} == {key: in_line(row) for key, row in expected.items()}
+
+
+def in_line(row):
+    """Return a row with its links in order; Django's serializer takes them as the database gives them."""
+    fields = {name: sorted(value, key=repr) if name in ("tags", "users", "friends") else value
+              for name, value in row["fields"].items()}  # fmt: skip
+    return {**row, "fields": fields}
 
 
 def test_no_row_points_at_a_later_one_but_in_a_circle():

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 
 from cluster.collector import SKIP, Collector
 from cluster.management.progress import CountedLines, progress_on
@@ -40,7 +41,8 @@ def test_a_tenant_goes_out_and_comes_back_as_a_copy(tmp_path):
     out = run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(path))
     loaded = run("loadcluster", str(path), "--mode", "copy")
 
-    assert out.split() == ["collected", "zoo.client", "1"]
+    assert out.splitlines()[1].split() == ["zoo.Client", "1"]
+    assert out.splitlines()[2] == "zoo.Client.legacies was not followed: zoo.Legacy is unmanaged."
     assert loaded.split() == ["inserted", "zoo.Client", "1"]
     assert Client.objects.count() == 2
     assert run("verifycluster", str(path)) == "The database has what the file has.\n"
@@ -116,6 +118,9 @@ def test_an_erasure_is_logged_and_replayed(tmp_path):
         (["dumpcluster", "zoo.Gone", "--pks", "1"], "App 'zoo' doesn't have a 'Gone' model."),
         (["dumpcluster", "zoo.Client", "--pks", "1"], "Of the 1 keys of zoo.Client, 0 are in the database."),
         (["dumpcluster", "zoo.Stop", "--pks", "1"], "zoo.Stop has a composite key; collect its rows in code."),
+        (["dumpcluster", "Client", "--pks", "1"], "'Client' is no model; write app_label.ModelName."),
+        (["dumpcluster", "zoo.Client", "--pks", " , "], "Say by --pks which roots are meant."),
+        (["dumpcluster", "zoo.Client", "--pks", "x"], "--pks: “x” value must be an integer."),
         (["loadcluster", "gone.jsonl"], "There is no file 'gone.jsonl' to load."),
         (["loadcluster", "gone.jsonl", "--rules", "gone.rules"], "--rules: No module named 'gone'"),
         (
@@ -164,15 +169,17 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_a_bar_on_a_terminal_and_silent_elsewhere(monkeypatch):
+def test_progress_is_a_bar_on_a_terminal_and_silent_elsewhere():
     terminal = Terminal()
+    out = OutputWrapper(terminal)
 
-    with progress_on(terminal, 1) as progress:
+    with progress_on(out, 1, 10) as progress:
         progress(5)
-    with progress_on(io.StringIO(), 1) as silent, progress_on(terminal, 0) as quiet:
+    with progress_on(OutputWrapper(io.StringIO()), 1) as silent, progress_on(out, 0) as quiet:
         pass
 
-    assert "5 rows" in terminal.getvalue()
+    assert " 5/10 " in terminal.getvalue()
+    assert terminal.getvalue().count("\n") == 1
     assert silent is quiet is None
 
 
@@ -180,12 +187,12 @@ def test_progress_is_counted_lines_without_tqdm(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     terminal = Terminal()
 
-    with progress_on(terminal, 1) as progress:
+    with progress_on(OutputWrapper(terminal), 1, 30_000) as progress:
         for _ in range(5):
             progress(6000)
 
     assert isinstance(progress, CountedLines)
-    assert terminal.getvalue() == "12000 rows24000 rows30000 rows"
+    assert terminal.getvalue().splitlines() == [f"{done} of 30000 rows" for done in (12000, 24000, 30000)]
 
 
 def test_rules_that_name_nothing_are_an_error_of_the_command():
@@ -209,7 +216,7 @@ def test_the_entries_of_sources_are_reported(tmp_path):
 
     out = run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(tmp_path / "x.jsonl"), rules=rules)
 
-    assert out.splitlines()[-1] == "archive: 0 collected"
+    assert "archive: 0 collected" in out.splitlines()
 
 
 def test_rows_that_protect_end_an_erasure_with_an_error():
@@ -229,3 +236,85 @@ def test_a_verification_without_verbosity_is_silent(tmp_path):
     run("dumpcluster", "zoo.Client", "--pks", str(client.pk), "-o", str(path))
 
     assert run("verifycluster", str(path), verbosity=0) == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_replay_that_is_a_dry_run_erases_nothing(tmp_path):
+    client = Client.objects.create(name="acme")
+    log = tmp_path / "log.jsonl"
+    Collector(client).erase(log=log)
+    key = json.loads(log.read_text().splitlines()[0])["keys"][0]
+    Client.objects.create(pk=key, name="acme")
+
+    out = run("erasecluster", "zoo.Client", "--pks", str(key), "--log", str(log), "--replay", "--dry-run")
+
+    assert out.split() == ["deleted", "zoo.Client", "1"]
+    assert Client.objects.count() == 1
+
+
+def test_a_log_that_cannot_be_read_is_an_error_of_the_command(tmp_path):
+    client = Client.objects.create(name="acme")
+    log = tmp_path / "log.jsonl"
+    log.write_text("nonsense\n")
+
+    with pytest.raises(CommandError, match=r"line 1: This is no line of a log of erasures"):
+        run("erasecluster", "zoo.Client", "--pks", str(client.pk), "--log", str(log), "--replay", "--noinput")
+
+    assert Client.objects.count() == 1
+
+
+def test_an_erasure_that_nobody_answers_for_is_not_done(monkeypatch):
+    client = Client.objects.create(name="acme")
+
+    def answer(prompt):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", answer)
+    with pytest.raises(CommandError, match=r"Nothing was erased."):
+        run("erasecluster", "zoo.Client", "--pks", str(client.pk))
+
+    assert Client.objects.count() == 1
+
+
+class Limited(Collector):
+    max_objects = 1
+
+
+@pytest.mark.parametrize("command", ["dumpcluster", "erasecluster"])
+def test_a_limit_that_is_exceeded_is_an_error_of_the_command(command):
+    client = build_tenant()
+    rules = "tests.collector.test_commands.Limited"
+
+    with pytest.raises(CommandError, match=r"finds more than max_objects=1 rows"):
+        run(command, "zoo.Client", "--pks", str(client.pk), "--dry-run", rules=rules)
+
+
+def test_progress_of_all_commands_is_shown_on_a_terminal(tmp_path, monkeypatch):
+    monkeypatch.setattr("cluster.management.progress.STEP", 1)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    client = Client.objects.create(name="acme")
+    path = tmp_path / "acme.jsonl"
+    commands = {
+        "dumpcluster": ["zoo.Client", "--pks", str(client.pk), "-o", str(path)],
+        "verifycluster": [str(path)],
+        "loadcluster": [str(path), "--mode", "copy"],
+        "erasecluster": ["zoo.Client", "--pks", str(client.pk), "--noinput"],
+    }
+
+    for name, arguments in commands.items():
+        terminal = Terminal()
+        call_command(name, *arguments, stdout=terminal)
+
+        assert terminal.getvalue().startswith("1 of 1 rows\n")
+
+
+def test_a_load_without_a_manifest_shows_progress_without_a_total(tmp_path, monkeypatch):
+    monkeypatch.setattr("cluster.management.progress.STEP", 1)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    path, terminal = tmp_path / "x.jsonl", Terminal()
+    path.write_text(json.dumps({"model": "zoo.tag", "pk": 1, "fields": {"name": "x"}}) + "\n")
+
+    call_command("loadcluster", str(path), stdout=terminal)
+    call_command("verifycluster", str(path), stdout=terminal)
+
+    assert terminal.getvalue().count("1 rows\n") == 2

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError, Q, signals
 
 from cluster.collector import ANONYMIZE, DELETE, KEEP, SKIP, Collector, Pseudonym, Report, load
@@ -16,16 +17,25 @@ from tests.collector.app.models import (
     Fallback,
     Invoice,
     Note,
+    One,
+    Other,
     Person,
     Pin,
     Tag,
     Task,
+    Twin,
     Watch,
 )
 from tests.collector.builders import OWNED, build_tenant, difference, row_counts
 from tests.collector.test_loading import dumped
+from tests.collector.test_sources import Archive
 
 pytestmark = pytest.mark.django_db
+
+
+class Early(Archive):
+    name = "early"
+    when = "before"
 
 
 def test_the_report_of_an_erasure_equals_the_difference_in_row_counts():
@@ -276,3 +286,63 @@ def test_reports_add_up_with_their_keys_and_with_nothing_else():
     assert total.keys == {Client: {1: 5, 2: 6}}
     with pytest.raises(TypeError, match=r"unsupported operand"):
         one + "text"
+
+
+def erase_checked(client, **options):
+    """Erase in a transaction at whose end the database checks what it puts off till then."""
+    with transaction.atomic():
+        Collector(client, rules={"zoo.Visit": SKIP}).erase(**options)
+        connection.check_constraints()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_row_that_the_database_alone_protects_ends_an_erasure(dry_run):
+    client = build_tenant()
+    before = row_counts()
+
+    with pytest.raises(IntegrityError):
+        erase_checked(client, dry_run=dry_run)
+
+    assert row_counts() == before
+
+
+def test_what_is_refused_is_refused_before_a_source_is_erased():
+    client = build_tenant()
+    archive = Early([{"client": client.pk}])
+
+    with pytest.raises(ProtectedError):
+        Collector(client, rules={"zoo.Invoice": SKIP}, sources=[archive]).erase()
+    with pytest.raises(KeptRowsError):
+        Collector(client, erase={"zoo.Invoice": KEEP("tax law")}, sources=[archive]).erase()
+    assert len(archive.entries) == 1
+    report = Collector(client, erase={"zoo.Draft": KEEP("a wish")}, sources=[archive]).erase()
+
+    assert report.sources == {"early": {"deleted": 1}}
+    assert archive.entries == []
+
+
+def test_rows_that_need_each_other_are_erased_together():
+    with connection.constraint_checks_disabled():
+        One(pk=1, other_id=1).save(force_insert=True)
+        Other(pk=1, one_id=1).save(force_insert=True)
+        Twin(pk=1, other_id=2).save(force_insert=True)
+        Twin(pk=2, other_id=1).save(force_insert=True)
+        Twin(pk=3, other_id=3).save(force_insert=True)
+
+    circle = Collector(One.objects.get()).erase()
+    twins = Collector(Twin.objects.get(pk=2)).erase()
+    alone = Collector(Twin.objects.get(pk=3)).erase()
+
+    assert circle.of("deleted") == {"zoo.One": 1, "zoo.Other": 1}
+    assert (twins.of("deleted"), alone.of("deleted")) == ({"zoo.Twin": 2}, {"zoo.Twin": 1})
+
+
+def test_a_row_in_a_circle_that_stays_protects_the_others():
+    with connection.constraint_checks_disabled():
+        Twin(pk=1, other_id=2).save(force_insert=True)
+        Twin(pk=2, other_id=1).save(force_insert=True)
+
+    with pytest.raises(ProtectedError, match=r"Cannot delete rows of zoo.Twin: 1 rows of zoo.Twin that stay point at"):
+        Collector(Twin.objects.get(pk=2), rules={"Twin.twins": SKIP, "Twin.other": SKIP}).erase()
+
+    assert Twin.objects.count() == 2

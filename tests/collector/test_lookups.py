@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cluster.collector import LINK, REF, SKIP, Collector, Ids, Source
-from cluster.collector.finding import unique_attnames, unique_sets
+from cluster.collector.unique import unique_attnames, unique_sets
 from tests.collector.app.models import Client, Draft, Note, Person, Profile, Tag, Task, Trip, Vehicle
 from tests.collector.builders import build_tenant, shared
 from tests.collector.test_bad_input import lines
@@ -34,11 +34,12 @@ def test_several_lookup_fields_find_a_row_together():
     assert sorted(Draft.objects.values_list("title", flat=True)) == ["one", "three", "two"]
 
 
-def test_a_text_in_another_case_is_another_text_also_where_the_database_finds_it():
+@pytest.mark.parametrize("title", ["ONE", "one "])
+def test_another_text_is_another_text_also_where_the_database_finds_it(title):
     client = Client.objects.create(name="acme")
     client.drafts.create(title="one")
 
-    report = load_text(draft(client, "ONE"), "merge", lookup_fields={"zoo.Draft": ["title"]})
+    report = load_text(draft(client, title), "merge", lookup_fields={"zoo.Draft": ["title"]})
 
     assert report.of("inserted") == {"zoo.Draft": 1}
     assert Draft.objects.count() == 2

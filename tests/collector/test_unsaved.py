@@ -5,17 +5,21 @@ import json
 import uuid
 
 import pytest
+from django.db.models import Q
 
-from cluster.collector import LINK, Collector, load
+from cluster.collector import LINK, OWN, SKIP, Collector, load
 from cluster.errors import UnsavedParentError
+from tests.faults.app.models import Box, Shelf
 from tests.support import build_band, build_full_band
 from tests.testapp.models import (
     Album,
     Band,
+    Collaboration,
     Festival,
     Genre,
     Hall,
     Label,
+    Member,
     Playlist,
     Room,
     Song,
@@ -140,10 +144,107 @@ def test_what_an_unsaved_cluster_links_to_is_named_by_lookup_fields():
     assert manifest.links == {"testapp.label": [[label.pk, {"name": "label"}]]}
 
 
-def test_links_that_have_a_model_of_their_own_are_no_values_of_an_unsaved_row():
-    band = Band.objects.create(name="saved")
+def test_links_that_have_a_model_of_their_own_are_rows_with_their_defaults():
+    bands = [Band.objects.create(name=name) for name in ("one", "two")]
+    festival = Festival(name="f")
+    festival.bands.add(bands[0], through_defaults={"stage": "tent"})
+    festival.bands.add(bands[1])
     stream = io.StringIO()
 
-    Collector(Festival(name="f", bands=[band])).dump(stream)
+    manifest = Collector(festival).dump(stream)
+    load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
 
-    assert json.loads(stream.getvalue())["fields"] == {"name": "f", "sponsors": []}
+    assert manifest.counts["testapp.appearance"] == {"owned": 2, "referenced": 0}
+    stored = Festival.objects.get().appearances.order_by("pk")
+    assert [(each.band, each.stage) for each in stored] == [(bands[0], "tent"), (bands[1], "main")]
+
+
+def test_a_link_with_a_model_of_its_own_to_an_unsaved_row_is_refused():
+    festival = Festival(name="f", bands=[Band(name="unsaved")])
+
+    with pytest.raises(UnsavedParentError, match=r"bands of <Festival: f> links to <Band: unsaved>, which is not sav"):
+        Collector(festival).collect()
+
+
+def test_rules_hold_for_what_an_unsaved_cluster_holds():
+    band = build_band()
+    names = [member.name for member in band.members.all()]
+    rules = {"albums": SKIP, "testapp.Member": OWN(Q(name=names[0]))}
+
+    collection = Collector(band, rules=rules).collect()
+
+    assert collection.owned == {"testapp.Band": 1, "testapp.Member": 1}
+    assert collection.referrers == {"testapp.Band.albums": 2, "testapp.Band.members": 1}
+    assert [row.name for row in collection.objects(Member)] == [names[0]]
+
+
+def test_what_an_unsaved_cluster_holds_can_be_asked_for():
+    band = build_band()
+    collection = Collector(band).collect()
+    song = band.albums.get_object_list()[1].songs.get_object_list()[0]
+
+    why = collection.why(song)
+
+    assert song in collection
+    assert collection.is_owned(song)
+    assert (why.role.name, why.path) == ("OWN", ("albums", "songs"))
+    assert [label for label, _ in why.rows] == ["testapp.Band", "testapp.Album", "testapp.Song"]
+    assert collection.why(Song(title="another")) is None
+    assert collection.objects(Song).filter(title=song.title).count() == sum(
+        each.title == song.title for album in band.albums.all() for each in album.songs.all()
+    )
+
+
+def test_an_unsaved_cluster_is_nested_as_a_saved_one():
+    band = build_band()
+
+    root, below = Collector(band).collect().nested(str)
+
+    assert root == str(band)
+    assert [one for one in below if isinstance(one, str)] == [
+        *(str(member) for member in band.members.all()), *(str(album) for album in band.albums.all())
+    ]  # fmt: skip
+    assert [len(one) for one in below if isinstance(one, list)] == [2, 2]
+
+
+def test_a_row_of_an_unsaved_cluster_may_point_at_one_that_comes_later():
+    shelf = Shelf(name="s", boxes=[Box(code="a", position=1), Box(code="b", position=2)])
+    shelf.favourite = shelf.boxes.get_object_list()[1]
+    stream = io.StringIO()
+
+    manifest = Collector(shelf).dump(stream)
+    load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
+
+    assert Shelf.objects.get().favourite.code == "b"
+
+
+def test_a_key_to_an_unsaved_row_outside_the_cluster_is_refused():
+    band = Band(name="x", label=Label(name="unsaved"))
+
+    with pytest.raises(UnsavedParentError, match=r"label of <Band: x> is <Label: unsaved>, which is neither saved nor"):
+        Collector(band).collect()
+
+
+def test_a_child_that_is_held_twice_is_one_row():
+    one, other = Band(name="one"), Band(name="other")
+    both = Collaboration(host=one, guest=one)
+    one.hosted.add(both)
+    one.visits.add(both)
+
+    collection = Collector(one).collect()
+
+    assert collection.owned == {"testapp.Band": 1, "testapp.Collaboration": 1}
+    assert other not in collection
+
+
+def test_an_unsaved_cluster_has_nothing_to_erase():
+    band = Band(name="x")
+
+    with pytest.raises(UnsavedParentError, match=r"Cannot erase <Band: x>: it is not saved."):
+        Collector(band).erase()
+
+
+def test_the_roots_of_an_unsaved_cluster_in_two_tables_are_named_once():
+    manifest = Collector(Hall(name="h", seats=3, rooms=[Room(name="r")])).dump(io.StringIO())
+
+    assert manifest.root_keys == [-1]

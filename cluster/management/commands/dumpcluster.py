@@ -6,9 +6,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from cluster.collector import Report
-from cluster.errors import ClusterError
-from cluster.management.choosing import add_database, add_dry_run, add_roots, add_rules, chosen_collector, tell
+from cluster.collector import snapshot
+from cluster.management.choosing import (
+    add_database,
+    add_dry_run,
+    add_roots,
+    add_rules,
+    chosen_collector,
+    refusals_told,
+    tell,
+)
 from cluster.management.progress import progress_on
 
 
@@ -28,19 +35,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Collect and write."""
         collector = chosen_collector(options)
-        if options["dry_run"]:
-            self.stdout.write(str(collector.plan()))
-            return
-        if not options["output"]:
+        if not options["output"] and not options["dry_run"]:
             raise CommandError("Say where to write to by --output, or use --dry-run.")
-        try:
-            with progress_on(self.stdout, options["verbosity"]) as progress:
-                manifest = collector.dump(options["output"], progress=progress)
-        except (ClusterError, OSError, ValueError) as error:
-            raise CommandError(str(error)) from error
-        report = Report()
-        for label, numbers in manifest.counts.items():
-            report.count("collected", label, sum(numbers.values()))
+        with refusals_told(), snapshot(collector.using):
+            collection = collector.collect()
+            if options["dry_run"]:
+                tell(self, collection.report, options)
+                return
+            with progress_on(self.stdout, options["verbosity"], len(collection)) as progress:
+                manifest = collection.dump(options["output"], progress=progress)
+        report = collection.report
         for name, entry in manifest.sources.items():
             report.count_source("failed" if "error" in entry else "collected", name, entry.get("entries", 1))
             if "error" in entry:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import ProtectedError, RestrictedError
 
-from cluster.collector import Collector
-from cluster.errors import ClusterError
-from cluster.management.choosing import add_database, add_dry_run, add_roots, add_rules, chosen_collector, tell
+from cluster.collector import Collector, Report
+from cluster.management.choosing import (
+    add_database,
+    add_dry_run,
+    add_roots,
+    add_rules,
+    chosen_collector,
+    refusals_told,
+    tell,
+)
+from cluster.management.progress import progress_on
 
 
 class Command(BaseCommand):
@@ -37,19 +43,26 @@ class Command(BaseCommand):
         collector = chosen_collector(options)
         if options["replay"] and not options["log"]:
             raise CommandError("Say by --log what to replay.")
-        if options["interactive"] and not options["dry_run"]:
-            self._confirm(collector)
-        try:
-            report = (
-                collector.replay(options["log"])
-                if options["replay"]
-                else collector.erase(dry_run=options["dry_run"], log=options["log"])
-            )
-        except (ClusterError, ImproperlyConfigured, ProtectedError, RestrictedError, OSError) as error:
-            raise CommandError(str(error.args[0] if error.args else error)) from error
+        with refusals_told():
+            planned = collector.plan()
+            if options["interactive"] and not options["dry_run"]:
+                self._confirm(planned)
+            total = sum(planned.of("collected").values())
+            with progress_on(self.stdout, options["verbosity"], total) as progress:
+                report = self._erase(collector, options, progress)
         tell(self, report, options)
 
-    def _confirm(self, collector: Collector) -> None:
-        self.stdout.write(str(collector.plan()))
-        if input("Erase these rows? Type 'yes' to continue: ") != "yes":
+    def _erase(self, collector: Collector, options: dict[str, Any], progress: Any) -> Report:
+        log, dry_run = options["log"], options["dry_run"]
+        if options["replay"]:
+            return collector.replay(log, dry_run=dry_run, progress=progress)
+        return collector.erase(dry_run=dry_run, log=log, progress=progress)
+
+    def _confirm(self, planned: Report) -> None:
+        self.stdout.write(str(planned))
+        try:
+            answer = input("Erase these rows? Type 'yes' to continue: ")
+        except EOFError:
+            answer = ""
+        if answer != "yes":
             raise CommandError("Nothing was erased.")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from cluster.collector import load
 from cluster.collector.loading import MODES
-from cluster.errors import ClusterError
-from cluster.management.choosing import add_database, add_dry_run, add_rules, collector_class, tell
+from cluster.collector.reading import Document
+from cluster.management.choosing import (
+    add_database,
+    add_dry_run,
+    add_rules,
+    collector_class,
+    refusals_told,
+    tell,
+)
 from cluster.management.progress import progress_on
 
 
@@ -38,8 +45,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Load."""
         collector, _ = collector_class(options["rules"])
-        try:
-            with progress_on(self.stdout, options["verbosity"]) as progress:
+        with refusals_told(), closing(Document(options["fixture"])) as document:
+            total = document.manifest.lines if document.manifest is not None else None
+            with progress_on(self.stdout, options["verbosity"], total) as progress:
                 report = load(
                     options["fixture"],
                     options["mode"],
@@ -50,6 +58,4 @@ class Command(BaseCommand):
                     collector=collector if options["rules"] else None,
                     progress=progress,
                 )
-        except (ClusterError, OSError, ImproperlyConfigured) as error:
-            raise CommandError(str(error)) from error
         tell(self, report, options)

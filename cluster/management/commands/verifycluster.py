@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from cluster.collector import verify
-from cluster.errors import ClusterError
-from cluster.management.choosing import add_database
+from cluster.collector.reading import Document
+from cluster.management.choosing import add_database, refusals_told
+from cluster.management.progress import progress_on
 
 
 class Command(BaseCommand):
@@ -23,10 +25,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Compare."""
-        try:
-            found = verify(options["fixture"], using=options["database"])
-        except (ClusterError, OSError) as error:
-            raise CommandError(str(error)) from error
+        with refusals_told(), closing(Document(options["fixture"])) as document:
+            total = document.manifest.lines if document.manifest is not None else None
+            with progress_on(self.stdout, options["verbosity"], total) as progress:
+                found = verify(options["fixture"], using=options["database"], progress=progress)
         if not found:
             raise CommandError(str(found))
         if options["verbosity"] > 0:

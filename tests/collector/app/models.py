@@ -29,6 +29,8 @@ class Person(models.Model):
     email = models.CharField(max_length=80, blank=True)
     currency = models.ForeignKey(Currency, on_delete=models.PROTECT, null=True, related_name="people")
     languages = models.ManyToManyField(Tag, related_name="speakers")
+    mentor = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
+    employer = models.ForeignKey("Client", on_delete=models.SET_NULL, null=True, related_name="staff")
 
 
 class Note(models.Model):
@@ -227,6 +229,65 @@ class Twin(models.Model):
     """Cannot do without another row of its table; it may be itself."""
 
     other = models.ForeignKey("self", on_delete=models.CASCADE, related_name="twins")
+
+
+class One(models.Model):
+    """Cannot do without a row that cannot do without it."""
+
+    other = models.ForeignKey("Other", on_delete=models.CASCADE, related_name="ones")
+
+
+class Other(models.Model):
+    one = models.ForeignKey(One, on_delete=models.CASCADE, related_name="others")
+
+
+class Voucher(models.Model):
+    """A key that nobody makes but the user."""
+
+    code = models.CharField(max_length=20, primary_key=True)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="vouchers")
+
+
+class Redemption(models.Model):
+    voucher = models.ForeignKey(Voucher, on_delete=models.CASCADE, related_name="redemptions")
+    catalogue = models.ForeignKey(
+        Catalogue, to_field="code", on_delete=models.SET_NULL, null=True, related_name="redemptions"
+    )
+
+
+class Remark(models.Model):
+    """Belongs to a client, and is about anything."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="remarks")
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True, related_name="+")
+    object_id = models.PositiveBigIntegerField(null=True)
+    about = GenericForeignKey()
+
+
+class SpotManager(models.Manager["Spot"]):
+    def get_by_natural_key(self, hall: str, row: str, seat: str) -> Spot:
+        return self.get(hall=hall, row=row, seat=int(seat))
+
+
+class Spot(models.Model):
+    """Named by three columns."""
+
+    row = models.CharField(max_length=10)
+    hall = models.CharField(max_length=10)
+    seat = models.IntegerField()
+
+    objects = SpotManager()
+
+    class Meta:
+        unique_together = [("hall", "row", "seat")]
+
+    def natural_key(self) -> tuple[str, str, str]:
+        return self.hall, self.row, str(self.seat)
+
+
+class Booking(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="bookings")
+    spot = models.ForeignKey(Spot, on_delete=models.PROTECT, related_name="bookings")
 
 
 # Signals --------------------------------------------------------------------------------------------------------------
