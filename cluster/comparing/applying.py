@@ -13,6 +13,7 @@ from cluster.comparing.locating import Located, locate
 from cluster.comparing.rows import copied_row, copied_value
 from cluster.comparing.shape import Row, shape_of
 from cluster.comparing.snapshots import rows_of
+from cluster.comparing.trails import root_trail
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -40,6 +41,7 @@ def apply(changes: Diff, target: Any, *, using: str | None = None) -> Any:
     Raises:
         DiffMismatchError: Something that the diff removes, moves or changes is missing or has another value, or an
             object to be linked is gone; nothing was changed.
+        SerializedDataError: The target is no snapshot: a relation of it is not a list of rows.
     """
     model_of(target, model=changes.model)
     if isinstance(target, Model):
@@ -51,7 +53,7 @@ def apply(changes: Diff, target: Any, *, using: str | None = None) -> Any:
 
 def apply_to_rows(changes: Diff, target: Row) -> dict[str, Any]:
     """Return a new snapshot with the changes made."""
-    result = copied_row(shape_of(changes.model), target)
+    result = copied_row(root_trail(shape_of(changes.model), target))
     for located in locate(changes.rows, changes.model, result):
         _change_row(located, cast("dict[str, Any]", located.row))
     return result
@@ -63,6 +65,6 @@ def _change_row(located: Located, row: dict[str, Any]) -> None:
     row.update({name: copied_value(after) for name, after in difference.silent.items()})
     for name, edit in located.lists.items():
         below = shape.child(name)
-        row[name] = edit.edited(row[name], [copied_row(below, data) for _, data in edit.added])
+        row[name] = edit.edited(row[name], [copied_row(root_trail(below, data)) for _, data in edit.added])
     for name, links in difference.links.items():
         row[name] = links.applied(shape.target(name), row[name])

@@ -8,31 +8,12 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.comparing.changes import LinkDifference, ListDifference, RowDifference, Step, changes_of
+from cluster.comparing.changes import LinkDifference, ListDifference, RowDifference, changes_of
 from cluster.comparing.matching import Matching, match_rows, moved_pairs
 from cluster.comparing.shape import Layout, Row, Shape, same_value, shape_of
-from cluster.errors import Problem, SerializedDataError
+from cluster.comparing.trails import Trail, check_below, checked_list, checked_row, checked_rows, root_trail, step_to
 
 ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Trail:
-    """The way to a row, one link per level, so that rows without difference cost no more than one object."""
-
-    parent: Trail | None
-    relation: str
-    index: int
-    row: Row
-    shape: Shape
-
-    def steps(self) -> tuple[Step, ...]:
-        """Return the way as steps from the root."""
-        steps, trail = [], self
-        while trail.parent is not None:
-            steps.append(step_to(trail.shape, trail.relation, trail.index, trail.row))
-            trail = trail.parent
-        return tuple(reversed(steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +27,6 @@ class Pair:
     after: Row
 
 
-def step_to(shape: Shape, relation: str, index: int, row: Row) -> Step:
-    """Return the step to a row, with what people know it by."""
-    label = row.get(shape.label_name) if shape.label_name else None
-    return Step(relation, index, shape.key_of(row), str(label) if label else "")
-
-
 def diff_rows(model: type[Model], before: Row, after: Row) -> list[RowDifference]:
     """Return the differences of two snapshots row by row, parents before their children.
 
@@ -60,7 +35,10 @@ def diff_rows(model: type[Model], before: Row, after: Row) -> list[RowDifference
     Raises:
         SerializedDataError: A relation is not a list of rows.
     """
-    return list(_differences(shape_of(model), None, before, after))
+    shape = shape_of(model)
+    for each in (before, after):
+        checked_row(root_trail(shape, each))
+    return list(_differences(shape, None, before, after))
 
 
 def is_changed(shape: Shape, parent_name: str | None, before: Row, after: Row) -> bool:
@@ -69,7 +47,7 @@ def is_changed(shape: Shape, parent_name: str | None, before: Row, after: Row) -
 
 
 def _differences(shape: Shape, parent_name: str | None, before: Row, after: Row) -> Iterator[RowDifference]:
-    pairs = [Pair(shape, parent_name, Trail(None, "", 0, before, shape), before, after)]
+    pairs = [Pair(shape, parent_name, root_trail(shape, before), before, after)]
     while pairs:
         difference, below = _compare(pairs.pop())
         pairs += reversed(below)
@@ -143,6 +121,9 @@ def _compare_children(pair: Pair, layout: Layout) -> tuple[dict[str, ListDiffere
             for first, second in matching.pairs
             if not is_same_leaf(shape, before[first], after[second])
         ]
+        for rows, alone in ((before, matching.removed), (after, matching.added)):
+            for index in alone:
+                check_below(Trail(pair.trail, name, index, rows[index], shape))
         difference = _list_difference(shape, name, before, after, matching)
         if difference is not None:
             differences[name] = difference
@@ -166,24 +147,3 @@ def _list_difference(
         tuple((step_to(shape, name, index, after[index]), after[index]) for index in matching.added),
         tuple((step_to(shape, name, first, before[first]), second) for first, second in moved),
     )
-
-
-def checked_rows(trail: Trail, name: str, value: Any) -> Sequence[Row]:
-    """Return the rows of a relation, refusing anything else."""
-    rows = checked_list(trail, name, value)
-    for index, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise _not_comparable(trail, f"{name}[{index}]", "a row must be a mapping of names to values", row)
-    return rows
-
-
-def checked_list(trail: Trail, name: str, value: Any) -> Sequence[Any]:
-    """Return the list under a relation's name, refusing anything else."""
-    if not isinstance(value, list | tuple):
-        raise _not_comparable(trail, name, "a relation must be a list", value)
-    return value
-
-
-def _not_comparable(trail: Trail, name: str, rule: str, value: Any) -> SerializedDataError:
-    path = ".".join(["$", *(str(step) for step in trail.steps()), name])
-    return SerializedDataError([Problem(path, f"Cannot compare {value!r}: {rule}.")])

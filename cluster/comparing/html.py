@@ -14,7 +14,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from cluster.comparing.changes import Change, FieldChanged, Linked, RowMoved, Step, Unlinked
-from cluster.comparing.shape import NO_VALUE, shape_of
+from cluster.comparing.shape import NO_VALUE, hashable, is_key, shape_of
+from cluster.relations.natural import natural_fields
 
 Targets = dict[type[Model], dict[Any, str]]
 
@@ -98,7 +99,7 @@ def _value_text(field: Any, value: Any, targets: Targets) -> str:
         return _target_text(field, value, targets)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    chosen = dict(field.flatchoices).get(value) if field is not None and field.choices else None
+    chosen = dict(field.flatchoices).get(hashable(value)) if field is not None and field.choices else None
     return str(chosen if chosen is not None else localize(_python_value(field, value)))
 
 
@@ -111,6 +112,8 @@ def _python_value(field: Any, value: Any) -> Any:
 
 def _target_text(field: Any, key: Any, targets: Targets) -> str:
     model = field.related_model
+    if isinstance(key, list | tuple) and natural_fields(model):
+        return ", ".join(map(str, key))
     return targets.get(model, {}).get(shape_of(model).comparable_key(key), str(key))
 
 
@@ -119,22 +122,13 @@ def _read_targets(changes: Iterable[Change], using: str | None) -> Targets:
     wanted: dict[type[Model], set[Any]] = {}
     for change in changes:
         for field, key in _keys_in(change):
-            if _points_at_primary_key(field) and _is_key(field.related_model, key):
+            if _points_at_primary_key(field) and is_key(field.related_model, key):
                 wanted.setdefault(field.related_model, set()).add(shape_of(field.related_model).comparable_key(key))
     found: Targets = {}
     for model, keys in wanted.items():
         manager = model._base_manager if using is None else model._base_manager.using(using)
         found[model] = {row.pk: str(row) for row in manager.filter(pk__in=keys)}
     return found
-
-
-def _is_key(model: type[Model], key: Any) -> bool:
-    """Whether a value can be a key of a model; data from elsewhere may hold anything."""
-    try:
-        model._meta.pk.to_python(key)
-    except NO_VALUE:
-        return False
-    return True
 
 
 def _points_at_primary_key(field: Any) -> bool:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import JSONField, Model
 
 from cluster.comparing.changes import RowDifference, path_of
 from cluster.comparing.locating import ListEdit, Located
-from cluster.comparing.shape import NO_VALUE, Row, Shape
+from cluster.comparing.shape import Row, Shape, is_key
+from cluster.comparing.snapshots import linked_key
 from cluster.errors import DiffMismatchError, Problem
 from cluster.fields.reading import objects_in
 from cluster.relations import HeldList, Relation, relations_of
 from cluster.relations.holding import begin_holding, held_list
-from cluster.relations.natural import natural_fields, takes_names
+from cluster.relations.natural import takes_names
+from cluster.saving.reading import chunks
+from cluster.serialization.incoming import (
+    CONVERSION_ERRORS,
+    NaturalKey,
+    incoming,
+    key_or_natural_key,
+    reading_field,
+)
 
 Target = tuple[type[Model], Any]
 
@@ -42,12 +52,17 @@ def apply_to_instance(root: Model, located: Sequence[Located], *, using: str | N
 
 @dataclass(slots=True)
 class LinkedObjects:
-    """The objects that the changes link to, read with one query per model."""
+    """The objects that the changes link to, read with one query per model.
+
+    Attributes:
+        named: The new objects that foreign keys point at by a natural key, one for each key.
+    """
 
     using: str | None
     wanted: dict[Target, str] = field(default_factory=dict)
     found: dict[Target, Model] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    named: dict[NaturalKey, Model] = field(default_factory=dict)
 
     def want_for(self, located: Located) -> None:
         """Note what the changes of one row link to, the rows that it adds included."""
@@ -76,10 +91,12 @@ class LinkedObjects:
         """Read what is wanted and note what is gone."""
         by_model: dict[type[Model], list[Any]] = {}
         for model, key in self.wanted:
-            by_model.setdefault(model, []).append(key)
-        for model, keys in by_model.items():
+            if is_key(model, key):
+                by_model.setdefault(model, []).append(key)
+        for model, wanted_keys in by_model.items():
             manager = model._base_manager if self.using is None else model._base_manager.using(self.using)
-            self.found.update({(model, row.pk): row for row in manager.filter(pk__in=keys)})
+            for keys in chunks(wanted_keys):
+                self.found.update({(model, row.pk): row for row in manager.filter(pk__in=keys)})
         for wanted, path in self.wanted.items():
             if wanted not in self.found:
                 problem = f"There is no {wanted[0]._meta.verbose_name} with key {wanted[1]!r} any more to link to."
@@ -90,6 +107,12 @@ class LinkedObjects:
         target = shape.target(name)
         wanted = [(target.model, target.comparable_key(key)) for key in keys]
         return [self.found[key] for key in wanted if key in self.found]
+
+    def named_by(self, key: NaturalKey) -> Model:
+        """Return the one new object for all that name it."""
+        if key not in self.named:
+            self.named[key] = key.make()
+        return self.named[key]
 
 
 def _built_rows(located: Located, linked: LinkedObjects) -> dict[str, list[Model]]:
@@ -114,7 +137,7 @@ def _check_values(located: Located, problems: list[Problem]) -> None:
 def _is_value(value_field: Any, value: Any) -> bool:
     try:
         _python_value(value_field, value)
-    except NO_VALUE:
+    except CONVERSION_ERRORS:
         return False
     return True
 
@@ -132,8 +155,8 @@ def _build(shape: Shape, row: Row, linked: LinkedObjects, path: str) -> Model:
         layout = shape.layout_of(row)
         for name in layout.own:
             try:
-                _set_value(shape, instance, name, row[name])
-            except NO_VALUE:
+                _set_value(shape, instance, name, row[name], linked)
+            except CONVERSION_ERRORS:
                 linked.problems.append(_no_value(path, name, row[name]))
         for name in layout.children:
             children = [shape.child(name).model() for _ in row[name]]
@@ -144,7 +167,7 @@ def _build(shape: Shape, row: Row, linked: LinkedObjects, path: str) -> Model:
     return root
 
 
-def _set_value(shape: Shape, instance: Model, name: str, value: Any) -> None:
+def _set_value(shape: Shape, instance: Model, name: str, value: Any, linked: LinkedObjects) -> None:
     value_field = shape.fields.get(name)
     if value_field is None or value_field.generated:
         return
@@ -152,17 +175,20 @@ def _set_value(shape: Shape, instance: Model, name: str, value: Any) -> None:
         if value is not None:
             instance.pk = shape.comparable_key(value)
         return
-    if isinstance(value, list) and takes_names(value_field):
-        setattr(instance, name, _python_value(value_field, value))
+    read = _python_value(value_field, value)
+    if isinstance(read, NaturalKey):
+        setattr(instance, name, linked.named_by(read))
     else:
-        setattr(instance, value_field.attname, _python_value(value_field, value))
+        setattr(instance, value_field.attname, read)
 
 
 def _python_value(value_field: Any, value: Any) -> Any:
-    if isinstance(value, list) and takes_names(value_field):
-        model = value_field.related_model
-        return model(**{each.attname: part for each, part in zip(natural_fields(model), value, strict=True)})
-    return value if value is None else value_field.to_python(value)
+    """Return a value of a row as its field has it; a target that has no key yet as its natural key."""
+    if isinstance(value, list | tuple) and takes_names(value_field):
+        return key_or_natural_key(value_field, value)
+    if value is None or isinstance(value_field, JSONField):
+        return deepcopy(value)
+    return incoming(value_field).read(reading_field(value_field), value)
 
 
 def _instances(root: Model, located: Sequence[Located], using: str | None) -> list[Any]:
@@ -219,7 +245,7 @@ def _change_instance(instance: Any, located: Located, built: dict[str, list[Mode
     difference = located.difference
     for name, (_, after) in difference.values.items():
         if name != "pk":
-            _set_value(located.shape, instance, name, after)
+            _set_value(located.shape, instance, name, after, linked)
     for name, edit in located.lists.items():
         _edit_children(getattr(instance, name), edit, built[name])
     _change_links(instance, difference, located.shape, linked)
@@ -243,6 +269,7 @@ def put_in_order(held: HeldList, ordered: Sequence[Model]) -> None:
 
 def _change_links(instance: Any, difference: RowDifference, shape: Shape, linked: LinkedObjects) -> None:
     for name, links in difference.links.items():
-        manager = getattr(instance, name)
-        manager.remove(*(shape.target(name).comparable_key(key) for key in links.unlinked))
+        manager, target = getattr(instance, name), shape.target(name)
+        gone = {target.comparable_key(key) for key in links.unlinked}
+        manager.remove(*(each for each in manager.get_object_list() if target.comparable_key(linked_key(each)) in gone))
         manager.add(*linked.of(shape, name, links.linked))

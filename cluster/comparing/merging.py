@@ -11,10 +11,11 @@ from django.db.models import Model
 from cluster.comparing.changes import path_of
 from cluster.comparing.conflicts import Conflict, Prefer, Side
 from cluster.comparing.diff import Comparable, model_of, snapshot_of
-from cluster.comparing.diffing import ABSENT, Trail, checked_list, checked_rows, is_changed, is_same_leaf
+from cluster.comparing.diffing import ABSENT, is_changed, is_same_leaf
 from cluster.comparing.rows import CONTAINERS, copied_row, copied_value
 from cluster.comparing.shape import Row, Shape, same_value, shape_of
 from cluster.comparing.siblings import Sibling, ordered_siblings, siblings_of
+from cluster.comparing.trails import Trail, checked_list, checked_row, checked_rows, root_trail
 
 NOTHING: Row = {}
 
@@ -89,8 +90,10 @@ class Merger:
 
     def merge(self, shape: Shape, base: Row, mine: Row, theirs: Row) -> dict[str, Any]:
         """Return the merged rows."""
+        for each in (base, mine, theirs):
+            checked_row(root_trail(shape, each))
         result: dict[str, Any] = {}
-        tasks = [Task(shape, None, Trail(None, "", 0, base, shape), base, mine, theirs, result)]
+        tasks = [Task(shape, None, root_trail(shape, base), base, mine, theirs, result)]
         while tasks:
             tasks += reversed(self._merge_row(tasks.pop()))
         return result
@@ -178,7 +181,7 @@ class Merger:
         present = [each for each in (task.mine, task.theirs) if name in each]
         if len(present) == 1:
             rows = checked_rows(task.trail, name, present[0][name])
-            task.result[name] = [copied_row(shape, row) for row in rows]
+            task.result[name] = [copied_row(each) for each in task.trail.below(name, rows)]
             return []
         base, mine, theirs = (
             checked_rows(task.trail, name, each.get(name, [])) for each in (task.base, task.mine, task.theirs)
@@ -198,17 +201,18 @@ class Merger:
         """Decide whether a sibling is in the result; return what is still to be merged of it."""
         shape, parent_name = task.shape.child(name), task.shape.parent_name(name)
         index, row = sibling.where
-        trail = Trail(task.trail, name, index, row, shape)
         if sibling.mine is not None and sibling.theirs is not None:
             if is_same_leaf(shape, sibling.mine[1], sibling.theirs[1]):
-                sibling.result = copied_row(shape, sibling.mine[1])
+                sibling.result = copied_row(Trail(task.trail, name, index, sibling.mine[1], shape))
                 return None
             sibling.result = {}
+            trail = Trail(task.trail, name, index, row, shape)
             base = NOTHING if sibling.base is None else sibling.base[1]
             return Task(shape, parent_name, trail, base, sibling.mine[1], sibling.theirs[1], sibling.result)
+        trail = Trail(task.trail, name, index, row, shape)
         kept: Row = (sibling.mine or sibling.theirs)[1]  # type: ignore[index]
         if sibling.base is None or self._is_kept(trail, parent_name, sibling, kept):
-            sibling.result = copied_row(shape, kept)
+            sibling.result = copied_row(Trail(task.trail, name, index, kept, shape))
         return None
 
     def _is_kept(self, trail: Trail, parent_name: str | None, sibling: Sibling, kept: Row) -> bool:

@@ -5,27 +5,31 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from cluster.comparing.shape import Row, Shape
+from cluster.comparing.trails import Trail, checked_list, checked_row, checked_rows
 
 CONTAINERS = (dict, list)
 
 
-def copied_row(shape: Shape, row: Row) -> dict[str, Any]:
-    """Copy a row with everything below it, to any depth."""
-    copied = dict(row)
-    unfinished = [(shape, copied)]
+def copied_row(trail: Trail) -> dict[str, Any]:
+    """Copy the row at the end of a way with everything below it, to any depth.
+
+    Raises:
+        SerializedDataError: Something is no row, or a relation no list.
+    """
+    copied = dict(checked_row(trail))
+    unfinished = [(trail, copied)]
     while unfinished:
-        shape, current = unfinished.pop()
-        layout = shape.layout_of(current)
+        at, current = unfinished.pop()
+        layout = at.shape.layout_of(current)
         for name in layout.own:
             if type(current[name]) in CONTAINERS:
                 current[name] = deepcopy(current[name])
         for name in layout.links:
-            current[name] = list(current[name])
+            current[name] = list(checked_list(at, name, current[name]))
         for name in layout.children:
-            current[name] = children = [dict(child) for child in current[name]]
-            below = shape.child(name)
-            unfinished += [(below, child) for child in children]
+            rows = checked_rows(at, name, current[name])
+            current[name] = children = [dict(row) for row in rows]
+            unfinished += zip(at.below(name, rows), children, strict=True)
     return copied
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model, UniqueConstraint
 
 from cluster.relations import Relations, relations_of
+from cluster.relations.natural import natural_fields, takes_names
+from cluster.serialization.targets import can_be_asked
 
 Row = Mapping[str, Any]
 
@@ -135,14 +137,29 @@ def _make_shape(model: type[Model], relations: Relations) -> Shape:
 
 
 def comparable_key(key_field: Any, key: Any) -> Any:
-    """Return a key as the field's own Python value, a composite one as a tuple; as it is where it is no such value."""
+    """Return a key as the field's own Python value, one of several values as a tuple; as it is where it is no such."""
     if isinstance(key, list | tuple):
-        parts = getattr(key_field, "fields", None) or [None] * len(key)
-        return tuple(comparable_key(part, value) for part, value in zip(parts, key, strict=False))
+        parts = _parts_of(key_field, len(key))
+        return tuple(comparable_key(part, value) for part, value in zip(parts, key, strict=True))
     try:
         return key if key_field is None else key_field.to_python(key)
     except NO_VALUE:
         return key
+
+
+def _parts_of(key_field: Any, length: int) -> Sequence[Any]:
+    """Return the fields of the values of a composite or a natural key, as far as they are known."""
+    fields = natural_fields(key_field.related_model) if takes_names(key_field) else getattr(key_field, "fields", ())
+    return fields if len(fields) == length else [None] * length
+
+
+def is_key(model: type[Model], key: Any) -> bool:
+    """Whether a database can be asked for a key of a model; data from elsewhere may hold anything."""
+    key_field: Any = model._meta.pk
+    try:
+        return can_be_asked(key_field.to_python(key))
+    except NO_VALUE:
+        return False
 
 
 def hashable(value: Any) -> Hashable:

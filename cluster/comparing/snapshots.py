@@ -24,8 +24,10 @@ from django.db.models import (
     UUIDField,
 )
 
+from cluster._compat import is_pk_set
 from cluster.fields.reading import objects_in
-from cluster.relations import Relation, relations_of
+from cluster.relations import relations_of
+from cluster.relations.describe import kinds_of_owners
 from cluster.relations.natural import keys_by_name, natural_key_of
 
 Read = tuple[str, str, Callable[[Any, Any], Any] | None]
@@ -69,12 +71,13 @@ def _add_relations(
             below += pairs
     for relation in relations.links:
         for (_, row), targets in zip(parents, objects_in(relation, instances, using=using), strict=True):
-            row[relation.name] = [_linked_key(relation, target) for target in targets]
+            row[relation.name] = [linked_key(target) for target in targets]
     return below
 
 
-def _linked_key(relation: Relation, target: Model) -> Any:
-    return _as_data(target.pk)
+def linked_key(target: Model) -> Any:
+    """Return the key of what is linked; while it has none, the natural key, if it has one."""
+    return _as_data(target.pk if is_pk_set(target) else natural_key_of(target))
 
 
 def _own_values(instance: Model) -> dict[str, Any]:
@@ -114,7 +117,8 @@ def _reads_of(model: type[Model]) -> tuple[Read, ...]:
     fields: Any = model._meta.concrete_fields
     known = _reads.get(model)
     if known is None or known[0] is not fields:
-        reads = [_read_of(each) for each in fields if each.serialize and not each.generated]
+        kinds = kinds_of_owners(model)
+        reads = [_read_of(each) for each in fields if each.serialize and not each.generated and each.name not in kinds]
         known = _reads[model] = (fields, tuple(reads))
     return known[1]
 

@@ -11,6 +11,7 @@ from django.db.models import Model
 from cluster.copying.copier import Copier
 from cluster.copying.map import CopyMap
 from cluster.copying.options import Choices, CopyOptions
+from cluster.copying.paths import refuse_unknown_paths
 from cluster.copying.pending import write_pending
 from cluster.copying.source import SourceTree
 from cluster.copying.unique import UniqueValues
@@ -36,8 +37,9 @@ def copy_cluster(
 ) -> Any:
     """Copy a cluster with all its children, to any depth, and their links; nothing is written.
 
-    Reads one query per relation and level that is live (two for a many-to-many with a through model of its own), once
-    for all copies. The source stays as it is, whatever it holds.
+    Reads one query per relation and level that is live (two for a many-to-many with a through model of its own), and
+    one for each model that inherits from that of the children, once for all copies. The source stays as it is,
+    whatever it holds.
 
     The copies have new primary keys. Keys, links and generic keys between copied rows point at the copies, all others
     at what the source points at. Saving the copy is one cluster save.
@@ -45,7 +47,8 @@ def copy_cluster(
     Args:
         instance: The cluster.
         exclude_fields: Fields, which get their defaults, and relations that are not copied; those further down are
-            named by path, such as ``"albums.songs"``.
+            named by path, such as ``"albums.songs"``. A model that inherits from that of children is named as well,
+            such as ``"acts.dance"``: its rows are copied as what they inherit from.
         times: How many copies to make.
         **options: See ``CopyOptions``.
 
@@ -54,8 +57,11 @@ def copy_cluster(
 
     Raises:
         UniqueCopyError: A child has a key that has to be given, or ``unique`` says so.
+        FieldError: ``overrides`` or ``unique`` names a path that leads nowhere.
+        NotInMemoryError: A child is of two models at once of which none inherits from the other.
     """
     tree = SourceTree(Choices.of(exclude_fields, options))
+    refuse_unknown_paths(type(instance), tree.choices)
     tree.read(instance)
     unique = UniqueValues(tree.choices)
     copies = [_copy(tree, unique) for _ in range(1 if times is None else times)]
@@ -136,6 +142,7 @@ def _relation(instance: Model, given: Any) -> Relation:
 def _copy_children(
     instance: Model, relations: list[Relation], target: Model, choices: Choices, *, commit: bool, append: bool
 ) -> CopyMap:
+    refuse_unknown_paths(type(instance), choices)
     tree = SourceTree(choices)
     tree.read_below(instance, [each.name for each in relations])
     copier = Copier(tree, UniqueValues(choices))

@@ -118,7 +118,8 @@ class Copier:
             if not is_parent_key and not self.choices.excludes(path, field.name):
                 self._point_key(field, row, copied)
         for field in plan.generic_keys:
-            self._point_generic_key(field, row, copied)
+            if field.cache_name not in copied._state.fields_cache:
+                self._point_generic_key(field, row, copied)
 
     def _point_key(self, field: Any, row: Model, copied: Any) -> None:
         value = copied.__dict__[field.attname]

@@ -13,6 +13,7 @@ from cluster.fields.reading import objects_in, related_objects
 from cluster.relations import HeldLinks, Relation, Relations, relations_of
 from cluster.relations.holding import held_list
 from cluster.relations.state import has_row
+from cluster.saving.reading import chunks
 
 Extras = dict[str, Any]
 
@@ -89,10 +90,14 @@ def _read_extras(field: Any, rows: Iterable[Model], using: str | None) -> dict[t
         return {}
     through: Any = field.remote_field.through
     source, target = _ends(field)
-    wanted = [getattr(row, source.target_field.attname) for row in saved]
-    links = through._base_manager.using(using or saved[0]._state.db).filter(**{f"{source.attname}__in": wanted})
-    stored = links.values(source.attname, target.attname, *_names(field))
-    return {(each.pop(source.attname), each.pop(target.attname)): each for each in stored}
+    links = through._base_manager.using(using or saved[0]._state.db).values(
+        source.attname, target.attname, *_names(field)
+    )
+    found = {}
+    for wanted in chunks(getattr(row, source.target_field.attname) for row in saved):
+        stored = links.filter(**{f"{source.attname}__in": wanted})
+        found.update({(each.pop(source.attname), each.pop(target.attname)): each for each in stored})
+    return found
 
 
 def _ends(field: Any) -> tuple[Any, Any]:

@@ -19,6 +19,15 @@ def row_key(row: Model) -> RowKey | None:
     return (row._meta.concrete_model, pk)
 
 
+def row_keys(row: Model) -> Iterator[RowKey]:
+    """Return the tables in which a row is, each with the key there; nothing while the row has no whole key."""
+    key = row_key(row)
+    if key is not None:
+        yield key
+        for parent in row._meta.all_parents:
+            yield (parent._meta.concrete_model, getattr(row, parent._meta.pk.attname))
+
+
 class CopyMap(dict[tuple[Any, Any], Any]):
     """The copies of all levels, by relation and by the primary key of the source.
 
@@ -39,11 +48,11 @@ class CopyMap(dict[tuple[Any, Any], Any]):
 
     def enter(self, relation: Any, source: Model, copied: Model) -> None:
         """Enter a copy under the relation through which its source was reached."""
-        key = row_key(source)
+        key = dict(row_keys(source)).get(relation.related_model._meta.concrete_model)
         if key is None:
             self.setdefault((relation, None), []).append(copied)
         else:
-            self[(relation, key[1])] = copied
+            self[(relation, key)] = copied
 
     def find(self, source: Model) -> Model | None:
         """Return the copy of an instance, or of its row, or ``None``."""
@@ -55,8 +64,7 @@ class CopyMap(dict[tuple[Any, Any], Any]):
 
     def _copies_by_key(self) -> dict[RowKey, Model]:
         if self._by_key is None:
-            keys = ((row_key(source), copied) for source, copied in self.pairs())
-            self._by_key = {key: copied for key, copied in keys if key is not None}
+            self._by_key = {key: copied for source, copied in self.pairs() for key in row_keys(source)}
         return self._by_key
 
     def copy_of(self, source: AnyModel) -> AnyModel:

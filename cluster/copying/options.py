@@ -54,7 +54,10 @@ class Choices:
 
         Raises:
             ValueError: An option has a value that it cannot have.
+            TypeError: What is left out is one text and not several.
         """
+        if isinstance(exclude, str):
+            raise TypeError(f"{exclude!r} is one text; give a list of the names to leave out: [{exclude!r}].")
         given = {name: value for name, value in options.items() if value is not None}
         choices = cls(exclude=frozenset(exclude or ()), **given)  # type: ignore[arg-type]
         _check_choice("files", choices.files, ("share", "duplicate"))

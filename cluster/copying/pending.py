@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import ManyToManyField, Model
 
+from cluster.saving.reading import chunks
 from cluster.signals import cluster_saved
 
 PENDING = "_cluster_pending_links"
@@ -80,9 +81,10 @@ def _write_rows(field: Any, pending: list[PendingLinks], using: str) -> None:
     meta = through._meta
     source = meta.get_field(field.m2m_field_name())
     target = meta.get_field(field.m2m_reverse_field_name())
-    wanted = [getattr(each.copied, source.target_field.attname) for each in pending]
-    stored = through._base_manager.using(using).filter(**{f"{source.attname}__in": wanted})
-    there = set(stored.values_list(source.attname, target.attname))
+    links = through._base_manager.using(using).values_list(source.attname, target.attname)
+    there: set[Any] = set()
+    for wanted in chunks(getattr(each.copied, source.target_field.attname) for each in pending):
+        there.update(links.filter(**{f"{source.attname}__in": wanted}))
     rows = {}
     for each in pending:
         from_value = getattr(each.copied, source.target_field.attname)

@@ -8,12 +8,14 @@ from typing import Any
 
 from django.db.models import Model
 
+from cluster.copying.inheritance import whole_rows
 from cluster.copying.links import SourceLinks, read_links
 from cluster.copying.map import row_key
 from cluster.copying.options import Choices, joined
 from cluster.copying.plans import copy_plan
 from cluster.fields.reading import objects_in
 from cluster.relations import Relation, relations_of
+from cluster.saving.reading import chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,12 @@ class SourceTree:
         for relation in relations_of(type(parents[0])).children:
             if self.choices.excludes(path, relation.name) or (names is not None and relation.name not in names):
                 continue
+            below_path = joined(path, relation.name)
             children = objects_in(relation, parents, using=self.choices.using)
+            children = whole_rows(children, below_path, self.choices)
             found = [SourceChildren(relation, *pair) for pair in zip(parents, children, strict=True) if pair[1]]
             self.children += found
-            below += self._enter(joined(path, relation.name), [child for each in found for child in each.children])
+            below += self._enter(below_path, [child for each in found for child in each.children])
         return below
 
     def _take_values(self, rows: Iterable[Model]) -> None:
@@ -102,11 +106,10 @@ class SourceTree:
         plan = copy_plan(model)
         names = [each.attname for each in model._meta.concrete_fields if not each.generated]
         unknown = dict.fromkeys(plan.attnames)
-        wanted = [row.pk for row in rows if any(name not in row.__dict__ for name in names)]
+        manager = model._base_manager.using(self.choices.using or rows[0]._state.db)
         stored: dict[Any, dict[str, Any]] = {}
-        if wanted:
-            manager = model._base_manager.using(self.choices.using or rows[0]._state.db)
-            stored = {each.pop("pk"): each for each in manager.filter(pk__in=wanted).values("pk", *names)}
+        for wanted in chunks(row.pk for row in rows if any(name not in row.__dict__ for name in names)):
+            stored.update((each.pop("pk"), each) for each in manager.filter(pk__in=wanted).values("pk", *names))
         for row in rows:
             self.values[id(row)] = plan.values({**unknown, **stored.get(row.pk, {}), **row.__dict__})
 

@@ -131,10 +131,12 @@ class Builder:
     def _named_target(self, key: NaturalKey) -> Model:
         """Return the stored object that was found, else one new object for all that name it."""
         fields = natural_fields(key.model)
-        found = (
-            self.objects.get((key.model._meta.concrete_model, fields[0], key.values[0])) if len(fields) == 1 else None
-        )
-        return found or self.objects.setdefault(key, key.make())
+        stored = (key.model._meta.concrete_model, fields[0], key.values[0])
+        if len(fields) == 1 and stored in self.objects:
+            return self.objects[stored]
+        if key not in self.objects:
+            self.objects[key] = key.make()
+        return self.objects[key]
 
     def _database(self, node: Node) -> str | None:
         """Return the database whose row the instance is.

@@ -89,7 +89,8 @@ class Ownership:
         if row is None:
             node.row_is_gone = True
         elif node.above is not None:
-            owner = row[node.parent_field.attname]
+            assert node.relation is not None
+            owner = node.relation.owner_in(row, alias)
             own = node.above.values[node.above.plan.positions[node.parent_field.target_field]]
             if owner is not None and owner != own and not tree.has(node.parent_field.target_field, owner):
                 self._take_from(node, owner, alias)
@@ -113,7 +114,7 @@ def has_absent_fields(node: Node) -> bool:
 def stored_rows(model: Any, nodes: Iterable[Node], using: str) -> dict[Any, dict[str, Any]]:
     """Return of the rows that the nodes name by key the values by which they belong to parents; one query."""
     nodes = list(nodes)
-    attnames = sorted({node.parent_field.attname for node in nodes if node.above is not None})
+    attnames = sorted({name for node in nodes if node.relation is not None for name in node.relation.owner_attnames})
     found: dict[Any, dict[str, Any]] = {}
     for keys in chunks({node.key for node in nodes if can_be_asked(node.key)}):
         rows = model._base_manager.using(using).filter(pk__in=keys).order_by()

@@ -27,6 +27,8 @@ class ClusterJSONEncoder(DjangoJSONEncoder):
             return o.isoformat()
         if isinstance(o, dt.time) and not timezone.is_aware(o):
             return o.isoformat(timespec=_precision(o))
+        if isinstance(o, Decimal) and not (o.is_finite() or self.allow_nan):
+            raise ValueError(f"{o!r} is not a finite number")
         if isinstance(o, Decimal | UUID):
             return str(o)
         return super().default(o)
@@ -48,20 +50,31 @@ def encode(data: Any, *, allow_nan: bool = False) -> str:
     except RecursionError as error:
         raise SerializedDataError("The data is nested too deeply for JSON.") from error
     except (TypeError, ValueError) as error:
-        path, message = _first_oddity(data) or ("$", f"It cannot be written as JSON: {error}.")
-        raise SerializedDataError([Problem(path, message)]) from error
+        raise SerializedDataError([_unwritable(data, error)]) from error
 
 
-def _first_oddity(data: Any) -> tuple[str, str] | None:
-    """Return where the first number is that JSON has no form for, and what it is."""
+def _unwritable(data: Any, error: Exception) -> Problem:
+    found = first_infinity(data)
+    if found is None:
+        return Problem("$", f"It cannot be written as JSON: {error}.")
+    path, value = found
+    return Problem(path, f"{value!r} has no form in JSON; allow_nan=True writes it as Python does.")
+
+
+def first_infinity(data: Any) -> tuple[str, Any] | None:
+    """Return where the first number is that JSON has no form for, and the number."""
     unfinished = [("$", data)]
     while unfinished:
         path, value = unfinished.pop()
-        if isinstance(value, float) and not math.isfinite(value):
-            return path, f"{value!r} has no form in JSON; allow_nan=True writes it as Python does."
+        if not _is_finite(value):
+            return path, value
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         unfinished += reversed([(f"{path}{step_to(key)}", item) for key, item in items])
     return None
+
+
+def _is_finite(value: Any) -> bool:
+    return value.is_finite() if isinstance(value, Decimal) else not isinstance(value, float) or math.isfinite(value)
 
 
 def step_to(key: Any) -> str:

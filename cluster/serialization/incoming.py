@@ -208,9 +208,13 @@ def _json(field: Any, data: Any) -> Any:
 def _decimal(field: Any, data: Any) -> Any:
     if isinstance(data, bool):
         return _refuse(data)
-    return field.to_python(data)
+    # Django has no infinite decimals; whether they are let in is the caller's affair (``allow_nan``).
+    if isinstance(data, str) and data in INFINITE_DECIMALS:
+        return Decimal(data)
+    return data if isinstance(data, Decimal) and not data.is_finite() else field.to_python(data)
 
 
+INFINITE_DECIMALS = ("NaN", "Infinity", "-Infinity")
 _NOTHING = frozenset({NoneType})
 _CUSTOM = Incoming(_NOTHING, _custom)
 _TEXT = Incoming(frozenset({str, NoneType}), _text)
@@ -229,5 +233,5 @@ _KINDS: tuple[tuple[Any, Incoming], ...] = (
     (DurationField, Incoming(_NOTHING, _duration)),
     (UUIDField, Incoming(_NOTHING, _uuid)),
     (BinaryField, Incoming(_NOTHING, _binary)),
-    (JSONField, Incoming(frozenset({NoneType, bool, int, float, str}), _json)),
+    (JSONField, Incoming(frozenset({NoneType, bool, int, str}), _json)),
 )

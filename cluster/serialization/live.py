@@ -30,7 +30,7 @@ def live_children(relation: Relation, values: Iterable[Any], using: str) -> Iter
     They come through the default manager and in its order, as in Django's related managers.
     """
     for chunk in chunks(dict.fromkeys(values)):
-        yield relation.related_model._default_manager.using(using).filter(**{f"{relation.field.attname}__in": chunk})
+        yield relation.among(relation.related_model._default_manager.using(using), chunk)
 
 
 def row_plan_for(plan: ModelPlan, queryset: Any, relation: Relation) -> RowPlan | None:

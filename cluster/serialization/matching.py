@@ -37,24 +37,24 @@ def match_children(reading: Reading, options: LoadOptions) -> set[int]:
 
 def ways_to_match(relation: Relation) -> list[tuple[Any, ...]]:
     """Return the sets of fields of which each tells the children of one parent apart."""
-    meta, parent_field = relation.related_model._meta, relation.field
-    sets = [getattr(relation.related_model, "natural_key_fields", ())]
-    sets += [names for names in meta.unique_together if parent_field.name in names]
-    sets += [_fields_of(each) for each in meta.constraints if _tells_apart(each, parent_field)]
+    meta, filled = relation.related_model._meta, relation.filled
+    natural: tuple[str, ...] = getattr(relation.related_model, "natural_key_fields", ())
+    # A part of what tells the parent is no natural key.
+    sets = [] if filled > set(natural) else [natural]
+    sets += [names for names in meta.unique_together if filled <= set(names)]
+    sets += [_fields_of(each) for each in meta.constraints if _tells_apart(each, filled)]
     sets += [(each.name,) for each in meta.concrete_fields if each.unique and not each.primary_key]
     found = []
     for names in sets:
-        fields = tuple(meta.get_field(name) for name in names if name != parent_field.name)
-        if names and all(each.concrete for each in fields):
+        fields = tuple(meta.get_field(name) for name in names if name not in filled)
+        if all(each.concrete for each in fields):
             found.append(fields)
     return found
 
 
-def _tells_apart(constraint: Any, parent_field: Any) -> bool:
+def _tells_apart(constraint: Any, filled: frozenset[str]) -> bool:
     return (
-        isinstance(constraint, UniqueConstraint)
-        and constraint.condition is None
-        and parent_field.name in constraint.fields
+        isinstance(constraint, UniqueConstraint) and constraint.condition is None and filled <= set(constraint.fields)
     )
 
 
@@ -115,7 +115,7 @@ def live_rows(relation: Relation, owners: Iterable[Any], attnames: list[str], us
     model, attname = relation.related_model, relation.field.attname
     alias = using or router.db_for_read(model)
     for chunk in chunks(owners):
-        rows = model._base_manager.using(alias).filter(**{f"{attname}__in": chunk}).order_by()
+        rows = relation.among(model._base_manager.using(alias), chunk).order_by()
         for key, owner, *values in rows.values_list("pk", attname, *attnames):
             row = dict(zip(attnames, values, strict=True))
             yield key, owner, {name: _hashable(value) for name, value in row.items()}

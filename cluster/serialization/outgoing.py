@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
@@ -240,11 +241,16 @@ def _without_key(field: Any, target: Model) -> None:
 
 
 def _of_target(field: Any, instance: Model, value: Any) -> Any:
+    """Return the data for a key: that of the key that it points at.
+
+    Text of a class that a field of the project's own has stays, as the field may read plain text as another value.
+    """
     target = _key_field(field)
     kind = outgoing(target)
-    if value.__class__ in kind.passed or kind is CUSTOM:
-        return value if is_data(value) else str(value)
-    return kind.convert(target, instance, value)
+    if value.__class__ in kind.passed or (isinstance(value, str) and not _is_builtin(target.__class__)):
+        return value
+    holder: Any = SimpleNamespace(**{target.attname: value})
+    return kind.convert(target, holder if kind is CUSTOM else instance, value)
 
 
 def _reread(field: Any, instance: Model, value: Any) -> Any:

@@ -11,6 +11,7 @@ from django.core.exceptions import FieldError
 from django.db.models import CompositePrimaryKey, ForeignKey, Model
 
 from cluster.relations import Relation, Relations, relations_of
+from cluster.relations.describe import kinds_of_owners
 from cluster.relations.natural import takes_names
 from cluster.serialization.incoming import Incoming, incoming, key_or_natural_key, reading_field
 from cluster.serialization.outgoing import CUSTOM, Convert, Outgoing, outgoing
@@ -129,7 +130,7 @@ def plan_of(model: type[Model]) -> ModelPlan:
 def _make_plan(model: type[Model], relations: Relations) -> ModelPlan:
     concrete: tuple[Any, ...] = tuple(model._meta.concrete_fields)
     position = {field: at for at, field in enumerate(concrete)}
-    excluded = frozenset(getattr(model, "serialize_exclude", ()))
+    excluded = frozenset(getattr(model, "serialize_exclude", ())) | kinds_of_owners(model)
     fields = [each for each in concrete if _is_written(each) and each.name not in excluded]
     children = tuple(each for each in relations.children if each.field.serialize and each.name not in excluded)
     links = tuple(each for each in relations.links if each.field.serialize and each.name not in excluded)

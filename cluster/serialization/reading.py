@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from cluster.errors import Problem, SerializedDataError
 from cluster.relations import Relation
-from cluster.serialization.encoding import step_to
+from cluster.serialization.encoding import first_infinity, step_to
 from cluster.serialization.incoming import CONVERSION_ERRORS
 from cluster.serialization.nodes import ABSENT, Node
 from cluster.serialization.options import LoadOptions
@@ -21,6 +21,7 @@ from cluster.serialization.plans import plan_of
 from cluster.serialization.stamping import STAMP
 
 LONGEST_SHOWN = 80
+MAY_BE_INFINITE = frozenset({float, Decimal, dict, list})
 MOST_PROBLEMS = 1_000
 """How many problems are collected before reading ends: data that is wrong throughout tells nothing new after these."""
 
@@ -127,16 +128,18 @@ class Reading:
                 except CONVERSION_ERRORS as error:
                     self._note_unconverted(node, name, value, error)
                 else:
-                    if value.__class__ is float and not math.isfinite(value):
-                        self._check_nan(node, name, value)
+                    if values[position].__class__ in MAY_BE_INFINITE and not self.options.allow_nan:
+                        self._check_nan(node, name, values[position])
         for link, target in node.plan.pointers:
             values[target] = values[link]
 
-    def _check_nan(self, node: Node, name: str, value: float) -> None:
-        if not self.options.allow_nan:
-            self._note(
-                node.path_to(step_to(name)), f"{_name(node)}.{name} is {value!r}, which only allow_nan=True lets in."
-            )
+    def _check_nan(self, node: Node, name: str, value: Any) -> None:
+        found = first_infinity(value)
+        if found is not None:
+            path, number = found
+            verb = "is" if number is value else "has"
+            message = f"{_name(node)}.{name} {verb} {number!r}, which only allow_nan=True lets in."
+            self._note(node.path_to(step_to(name), path[1:]), message)
 
     def _note_unconverted(self, node: Node, name: str, value: Any, error: Exception) -> None:
         message = f"{_name(node)}.{name} cannot be read from {_show(value)}: {_say(error)}"

@@ -103,9 +103,13 @@ def built():
     post_init.disconnect(note)
 
 
+def test_at_least_five_thousand_inputs_are_tried():
+    assert INPUTS // WORKERS * WORKERS >= 5_000
+
+
 @pytest.mark.parametrize("part", range(WORKERS))
 def test_mutated_json_is_loaded_or_refused_with_nothing_built_and_nothing_written(part, seeds, built):
-    rng, refused, log = random.Random(part), 0, StatementLog()
+    rng, refused, loads, log = random.Random(part), 0, 0, StatementLog()
     texts = []
     for _ in range(INPUTS // WORKERS):
         model, text = rng.choice(seeds)
@@ -122,7 +126,9 @@ def test_mutated_json_is_loaded_or_refused_with_nothing_built_and_nothing_writte
                 assert error.problems  # noqa: PT017 - not every input is refused
                 assert built["instances"] == 0
             else:
+                loads += 1
                 assert loaded is None or isinstance(loaded, model)
 
     assert not log.writes
+    assert refused + loads == INPUTS // WORKERS
     assert INPUTS // WORKERS * 0.2 < refused < INPUTS // WORKERS * 0.95

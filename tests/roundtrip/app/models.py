@@ -90,3 +90,67 @@ class Remark(models.Model):
     about_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True, blank=True)
     about_id = models.PositiveBigIntegerField(null=True, blank=True)
     about = GenericForeignKey("about_type", "about_id")
+
+
+# Children in several tables ------------------------------------------------------------------------------------------
+
+
+class Patron(models.Model):
+    """Known by a natural key while it has no other."""
+
+    name = models.CharField(max_length=40)
+    since = models.DateField()
+
+    natural_key_fields = ("name", "since")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Gallery(ClusterableModel):
+    name = models.CharField(max_length=40)
+    patron = models.ForeignKey(Patron, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    friends = ParentalManyToManyField(Patron, blank=True, related_name="+")
+
+
+class Piece(ClusterableModel):
+    gallery = ParentalKey(Gallery, related_name="pieces")
+    title = models.CharField(max_length=40)
+    follows = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+
+
+class Caption(models.Model):
+    piece = ParentalKey(Piece, related_name="captions")
+    text = models.CharField(max_length=40)
+
+
+class Painting(Piece):
+    technique = models.CharField(max_length=40)
+    lender = models.ForeignKey(Museum, on_delete=models.SET_NULL, null=True, blank=True)
+    keywords = models.ManyToManyField(Keyword, blank=True)
+
+
+class Sketch(models.Model):
+    painting = ParentalKey(Painting, related_name="sketches")
+    number = models.IntegerField()
+
+
+class Insured(models.Model):
+    insured_id = models.AutoField(primary_key=True)
+    worth = models.IntegerField(default=0)
+
+
+class Fresco(Insured, Painting):
+    """Has a key that is not that of a piece."""
+
+    wall = models.CharField(max_length=40)
+
+
+class Sculpture(Piece):
+    """Nothing leads from a piece to it."""
+
+    piece = models.OneToOneField(Piece, on_delete=models.CASCADE, parent_link=True, related_name="+")
+    weight = models.IntegerField()

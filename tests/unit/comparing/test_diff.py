@@ -317,6 +317,44 @@ def test_a_snapshot_that_is_none_is_refused_with_its_path(broken, message):
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"songs": 3}, "$.albums[1].songs: Cannot compare 3: a relation must be a list."),
+        (
+            {"songs": [{"verses": [{}]}, {"verses": [3]}]},
+            "$.albums[1].songs[1].verses[0]: Cannot compare 3: a row must be a mapping of names to values.",
+        ),
+        ({"genres": 3}, "$.albums[1].genres: Cannot compare 3: a relation must be a list."),
+    ],
+    ids=["no list", "no row", "no links"],
+)
+def test_rows_that_one_side_alone_has_are_looked_at_too(row, message):
+    whole, broken = band(albums=[{"pk": 1}]), band(albums=[{"pk": 1}, {"pk": 2, **row}])
+
+    for compare in (
+        lambda: diff(whole, broken, model=Band),
+        lambda: diff(broken, whole, model=Band),
+        lambda: merge(whole, broken, whole, model=Band),
+        lambda: apply(diff(whole, band(name="x", albums=[{"pk": 1}]), model=Band), broken),
+    ):
+        with pytest.raises(SerializedDataError) as error:
+            compare()
+        assert str(error.value) == message
+
+
+def test_a_root_that_is_no_row_is_refused():
+    message = r"\$: Cannot compare \[\]: a row must be a mapping of names to values\."
+    for compare in (
+        lambda: diff([], band(), model=Band),
+        lambda: diff(band(), [], model=Band),
+        lambda: merge(band(), band(), [], model=Band),
+        lambda: apply(diff(band(), band(name="x"), model=Band), []),
+    ):
+        with pytest.raises(SerializedDataError, match=message):
+            compare()
+
+
 def test_keys_of_any_kind_are_compared():
     before, after = band(members=[{"pk": {"a": 1}, "name": "x"}]), band(members=[{"pk": {"a": 1}, "name": "y"}])
 
@@ -444,6 +482,18 @@ def test_html_shows_what_is_no_key_as_it_is():
     html = diff(band(label=None), band(label="EMI"), model=Band).as_html()
 
     assert "<del></del> → <ins>EMI</ins>" in html
+
+
+@pytest.mark.parametrize("key", [10**30, "9" * 30, "nan", "\0", ["a"], {}], ids=repr)
+def test_html_does_not_ask_for_keys_that_no_row_can_have(key):
+    # Without the mark for it, a query would be an error.
+    html = diff(band(label=None), band(label=key, genres=[key]), model=Band).as_html()
+
+    assert html.count("<ins>") == 2
+
+
+def test_html_shows_what_is_no_choice_as_it_is():
+    assert "<ins>[1]</ins>" in diff({"mood": "calm"}, {"mood": [1]}, model=Archive).as_html()
 
 
 def test_html_shows_a_key_to_another_unique_field_as_it_is():

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import FieldError
 
 from cluster.copying import copy_cluster
 from cluster.errors import UniqueCopyError
@@ -223,6 +224,44 @@ def test_an_option_that_does_not_exist_is_an_error(option, message):
         build_band().copy_cluster(**option)
 
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"overrides": {"album": {}}}, "Cannot copy with an option for 'album': Band has no 'album'."),
+        ({"overrides": {"genres": {}}}, "Cannot copy with an option for 'genres': Band has no 'genres'."),
+        ({"overrides": {"albums.song": {}}}, "Cannot copy with an option for 'albums.song': Album has no 'song'."),
+        ({"unique": {"albums.x": "keep"}}, "Cannot copy with an option for 'albums.x': Album has no 'x'."),
+        ({"unique": {"x.title": "keep"}}, "Cannot copy with an option for 'x.title': Band has no 'x'."),
+    ],
+    ids=["relation", "no child relation", "further down", "field", "way to a field"],
+)
+def test_a_path_that_leads_nowhere_is_an_error(option, message):
+    band = build_band()
+
+    for copy in (band.copy_cluster, lambda **given: band.copy_child_relation("albums", Band(), **given)):
+        with pytest.raises(FieldError) as error:
+            copy(**option)
+        assert str(error.value) == message
+
+
+def test_paths_may_lead_through_what_inherits_from_the_model_of_a_relation():
+    hall = Hall(name="Fillmore", acts=[Dance(title="reel", style="folk"), Act(title="speech")])
+
+    copied, _ = copy_cluster(hall, overrides={"acts": {"title": "x"}}, unique={"acts.style": "keep"})
+
+    assert [act.title for act in copied.acts.all()] == ["x", "x"]
+
+
+def test_what_is_left_out_may_be_named_in_vain_but_not_as_one_text():
+    band = build_band()
+
+    assert band.copy_cluster(exclude_fields=["no_such_name"])[0].members.count() == 2
+    with pytest.raises(TypeError) as error:
+        band.copy_cluster(exclude_fields="members")
+
+    assert str(error.value) == "'members' is one text; give a list of the names to leave out: ['members']."
 
 
 def test_deferred_fields_are_fetched_with_one_query_per_class_and_stay_deferred():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from decimal import Decimal
+from enum import Enum
 
 import pytest
 from django.core.files.base import ContentFile
@@ -10,12 +11,13 @@ from django.db import models
 from django.db.models import F, Value
 from django.test import override_settings
 from django.utils.functional import lazystr
+from django.utils.safestring import SafeString
 
 from cluster.errors import SerializedDataError
 from cluster.serialization import get_field_value
 from cluster.serialization.outgoing import OMIT, comes_as_data, outgoing
-from tests.testapp.models import Album, Band, Label, Member, Playlist, Song
-from tests.upgrade.app.models import Archive, Coordinates, Document, Keeper, Ledger, Shelf
+from tests.testapp.models import Album, Band, City, Label, Member, Playlist, Song
+from tests.upgrade.app.models import Archive, Coordinates, Document, Keeper, Landing, Ledger, Shelf, Step, Visit
 
 
 def data_of(instance, name):
@@ -95,6 +97,29 @@ def test_foreign_keys_become_what_the_key_they_point_at_becomes():
     assert data_of(Shelf(keeper=Keeper(pk=key)), "keeper") == str(key)
     assert data_of(Album(label_id=5), "label") == 5
     assert data_of(Album(), "label") is None
+    assert data_of(Visit(next_id=Coordinates(1, 2)), "next") == "[1, 2]"
+    assert data_of(Visit(next_id="[1, 2]"), "next") == "[1, 2]"
+    assert data_of(Visit(next_id=None), "next") is None
+
+
+class Code(str, Enum):  # noqa: UP042 - its str() is not its value
+    BRITAIN = "gb"
+
+
+@pytest.mark.parametrize("code", [Code.BRITAIN, SafeString("gb"), models.TextChoices("Codes", {"GB": "gb"}).GB])
+def test_keys_of_any_class_of_text_are_plain_text(code):
+    data = data_of(City(country_id=code), "country")
+
+    assert (data, type(data)) == ("gb", str)
+
+
+def test_a_key_of_a_class_that_its_field_has_for_text_stays_what_it_is():
+    landing = Landing(stair_id=Step("50"))
+
+    data = landing.serializable_data()
+
+    assert data["stair"] is landing.stair_id
+    assert Landing.from_serializable_data(data, check_fks=False).stair_id == Step("50")
 
 
 def test_a_key_of_an_object_without_key_would_be_lost():

@@ -51,7 +51,7 @@ class CoordinatesField(models.CharField):  # type: ignore[type-arg]
         return Coordinates(north, east)
 
     def get_prep_value(self, value: Any) -> Any:
-        return None if value is None else json.dumps([value.north, value.east])
+        return json.dumps([value.north, value.east]) if isinstance(value, Coordinates) else value
 
     def value_to_string(self, obj: Any) -> str:
         return str(self.get_prep_value(self.value_from_object(obj)))
@@ -149,6 +149,44 @@ class Painter(models.Model):
 
 class Polymath(Poet, Painter):
     name = models.CharField(max_length=40)
+
+
+# Keys that are values of classes of their own ------------------------------------------------------------------------
+
+
+class Spot(ClusterableModel):
+    place = CoordinatesField(max_length=40, primary_key=True)
+    name = models.CharField(max_length=40)
+
+
+class Visit(models.Model):
+    spot = ParentalKey(Spot, related_name="visits")
+    next = models.ForeignKey(Spot, null=True, on_delete=models.SET_NULL, related_name="+")
+
+
+class Step(str):
+    """A number in the database, and text that says more in memory."""
+
+    __slots__ = ()
+
+
+class StepField(models.IntegerField):  # type: ignore[type-arg]
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return None if value is None else Step(f"{value}0")
+
+    def to_python(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, Step) else Step(f"{value}0")
+
+    def get_prep_value(self, value: Any) -> Any:
+        return int(value[:-1]) if isinstance(value, Step) else value
+
+
+class Stair(ClusterableModel):
+    step = StepField(primary_key=True)
+
+
+class Landing(ClusterableModel):
+    stair = models.ForeignKey(Stair, null=True, on_delete=models.CASCADE)
 
 
 # Classes that write, read or upgrade their own data -------------------------------------------------------------------

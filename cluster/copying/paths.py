@@ -1,0 +1,58 @@
+"""Paths that a caller names: a misspelt one would leave its option without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django.core.exceptions import FieldError
+from django.db.models import Model
+
+from cluster.copying.options import Choices
+from cluster.relations import relations_of
+
+Kinds = set[type[Model]]
+
+
+def refuse_unknown_paths(model: type[Model], choices: Choices) -> None:
+    """Refuse overrides and strategies for paths that lead nowhere.
+
+    What is left out may be named in vain, as by a list that many models share.
+
+    Raises:
+        FieldError: There is no such relation, or no such field.
+    """
+    for path in choices.overrides:
+        if isinstance(path, str):
+            _kinds_at(model, path, path)
+    for path in choices.unique if isinstance(choices.unique, Mapping) else ():
+        way, _, name = path.rpartition(".")
+        kinds = _kinds_at(model, way, path)
+        if not any(field.name == name for kind in kinds for field in kind._meta.concrete_fields):
+            raise _unknown(path, kinds, name)
+
+
+def _kinds_at(model: type[Model], way: str, path: str) -> Kinds:
+    """Return the models that the rows at the end of a way may be of."""
+    kinds = _with_subclasses([model])
+    for name in way.split(".") if way else ():
+        below = [relations_of(kind).get(name) for kind in kinds]
+        found = _with_subclasses(each.related_model for each in below if each is not None and each.is_child)
+        if not found:
+            raise _unknown(path, kinds, name)
+        kinds = found
+    return kinds
+
+
+def _with_subclasses(models: Iterable[type[Model]]) -> Kinds:
+    found: Kinds = set()
+    unfinished = list(models)
+    while unfinished:
+        model = unfinished.pop()
+        found.add(model)
+        unfinished += [each for each in model.__subclasses__() if not each._meta.abstract]
+    return found
+
+
+def _unknown(path: str, kinds: Kinds, name: str) -> FieldError:
+    label = min(kinds, key=lambda kind: len(kind.__mro__))._meta.object_name
+    return FieldError(f"Cannot copy with an option for {path!r}: {label} has no {name!r}.")
