@@ -10,7 +10,6 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.collector.edges import Edge, Kind
-from cluster.collector.literals import among
 from cluster.collector.rules import Role
 from cluster.collector.walk import Batch, Walk
 
@@ -83,7 +82,7 @@ class Lineage:
         return {
             key: convert(owner)
             for piece in self.walk.chunks(model, keys)
-            for key, owner in self.walk.rows(model).filter(among("pk", piece)).values_list("pk", name)
+            for key, owner in self.walk.values(model, piece, [name])
         }
 
     def _source(self, batch: Batch, model: type[Model], key: Any) -> tuple[Any, Batch]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from django.db.models import AutoField, Model
@@ -12,7 +12,8 @@ from cluster.collector.belonging import Belonging
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
 from cluster.collector.edges import Edge, Kind
-from cluster.collector.finding import differences
+from cluster.collector.finding import differences, is_composite
+from cluster.collector.keymap import PENDING
 from cluster.collector.modes import Mode
 from cluster.collector.reading import Document, Models
 from cluster.collector.rules import PLAIN_RULES, Rule
@@ -27,6 +28,7 @@ class Merge(Mode):
 
     name = "merge"
     document: Document
+    shared: Mapping[type[Model], Container[Any]]
     collector: Any = None
 
     def prepare(self) -> None:
@@ -47,8 +49,14 @@ class Merge(Mode):
         return {key: PLAIN_RULES[text.partition("(")[0]] for key, text in texts.items()}
 
     def is_ours(self, model: type[Model], key: Any) -> bool:
-        """Whether a row of the database is one of those that the load placed as owned."""
-        return key in self.placed[model]
+        """Whether a row of the database is one of those that the load placed as owned, or will be."""
+        return key in self.placed[model] or self._is_coming(model, key)
+
+    def _is_coming(self, model: type[Model], key: Any) -> bool:
+        """Whether an owned row that stands further down in the file will be met with the row that has its key."""
+        if model in self.finder.lookup_fields or is_composite(model) or model._meta.pk.remote_field:
+            return False
+        return self.keys.new(model, key) is PENDING and key not in self.shared.get(model, ())
 
     def place_owned(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
         """Update or insert rows that belong to the roots."""

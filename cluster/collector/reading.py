@@ -165,6 +165,7 @@ class Contents:
     Attributes:
         keys: By model the keys of its rows, each with the mark of those that are not loaded yet.
         values: The same by model and attname for the values of other fields that foreign keys point at.
+        shared: By model the keys of those of its rows that are referenced only.
         lines: How many rows there are.
         sha256: The checksum of the rows.
     """
@@ -172,9 +173,11 @@ class Contents:
     def __init__(self, document: Document) -> None:
         self.keys: dict[type[Model], dict[Any, Any]] = {}
         self.values: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict)
+        self.shared: dict[type[Model], set[Any]] = defaultdict(set)
         self.lines = 0
         self.sha256 = ""
         self._document = document
+        self._is_owned = Roles(document.manifest)
         self._models = Models()
         self._names: dict[type[Model], frozenset[str]] = {}
         self._pointed: dict[type[Model], list[Any]] = {}
@@ -261,6 +264,8 @@ class Contents:
             self._add(number, f"The row of {model._meta.label} has no key.")
         if is_double:
             self._add(number, f"{model._meta.label} {key!r} is in the file twice.")
+        if not self._is_owned(number):
+            self.shared[model].add(key)
         self._note_values(model, data["fields"], pending)
 
     def _note_values(self, model: type[Model], fields: dict[str, Any], pending: object) -> None:

@@ -32,8 +32,6 @@ class Writer:
 
     def insert(self, model: type[Model], rows: Sequence[dict[str, Any]], *, is_counted: bool = True) -> list[Any]:
         """Insert rows given by attname, without ``pre_save``; return their keys. All have a key or none has."""
-        if not rows:
-            return []
         if is_counted:
             self.report.count("inserted", model._meta.label, len(rows))
         if listens(model, "save"):

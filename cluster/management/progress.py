@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
+
+from cluster.collector.reading import Document
 
 STEP = 10_000
 
@@ -36,6 +38,12 @@ class SameLine:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def rows_in(path: str) -> int | None:
+    """Return how many rows the manifest beside a file names; ``None`` where there is no manifest."""
+    with closing(Document(path)) as document:
+        return None if document.manifest is None else document.manifest.lines
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 
 from cluster.collector import Collector, Manifest, load
-from cluster.errors import SerializedDataError
-from tests.collector.app.models import Client, Node, Person, Tag, Twin
+from cluster.errors import ForeignChildError, SerializedDataError
+from tests.collector.app.models import Client, Draft, Node, Person, Tag, Twin
 from tests.collector.test_bad_input import lines
 from tests.collector.test_loading import load_text
 
@@ -83,6 +83,51 @@ def test_rows_that_need_each_other_cannot_be_copied():
 def with_checksum(manifest, text):
     manifest.sha256 = hashlib.sha256(text.encode()).hexdigest()
     return manifest
+
+
+def owner_last(client, draft, *shared):
+    """Return the text and the manifest of a draft that stands before the client whose it is, and of shared clients."""
+    owners = [{"model": "zoo.client", "pk": each.pk, "fields": {"name": each.name}} for each in (client, *shared)]
+    text = lines(
+        {"model": "zoo.draft", "pk": draft.pk, "fields": {"client": client.pk, "title": "of the file"}}, *owners
+    )
+    runs = [[3, 3]] if shared else []
+    return text, with_checksum(Manifest("zoo.client", [client.pk], lines=len(owners) + 1, referenced=runs), text)
+
+
+def test_a_row_that_is_merged_may_stand_before_the_row_that_it_belongs_to():
+    client = Client.objects.create(name="acme")
+    draft = client.drafts.create(title="old")
+    text, manifest = owner_last(client, draft)
+
+    report = load_text(text, "merge", manifest=manifest)
+
+    assert report.of("updated") == {"zoo.Draft": 1}
+    assert Draft.objects.values_list("client", "title").get() == (client.pk, "of the file")
+
+
+@pytest.mark.parametrize("is_in_file", [False, True])
+def test_a_row_that_stands_before_its_new_owner_is_not_taken_from_another(is_in_file):
+    client, other = Client.objects.create(name="acme"), Client.objects.create(name="other")
+    draft = other.drafts.create(title="theirs")
+    text, manifest = owner_last(client, draft, *[other] * is_in_file)
+
+    with pytest.raises(ForeignChildError, match=rf"line 1: zoo.Draft {draft.pk} belongs to zoo.Client {other.pk}"):
+        load_text(text, "merge", manifest=manifest)
+
+    assert Draft.objects.get().title == "theirs"
+
+
+def test_a_row_that_stands_before_an_owner_that_lookup_fields_find_is_not_taken_by_its_key():
+    client, other = Client.objects.create(name="acme"), Client.objects.create(name="other")
+    draft = other.drafts.create(title="theirs")
+    # The key in the file is that of another row here.
+    text, manifest = owner_last(Client(pk=other.pk, name="acme"), draft)
+
+    with pytest.raises(ForeignChildError, match=rf"line 1: zoo.Draft {draft.pk} belongs to zoo.Client {other.pk}"):
+        load_text(text, "merge", manifest=manifest, lookup_fields={"zoo.Client": ["name"]})
+
+    assert not client.drafts.exists()
 
 
 def test_rows_that_cannot_do_without_their_parents_are_erased_children_first():

@@ -8,7 +8,7 @@ import uuid
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import signals
 from django.test.utils import CaptureQueriesContext
 
@@ -273,6 +273,16 @@ def test_declared_ids_in_json_and_text_follow_the_copy():
     assert Task.objects.get(pk=report.keys[Task][task.pk]).body == f"see /projects/{new}/ and /projects/0/"
 
 
+def test_a_manifest_may_name_no_row_of_a_model_that_it_links_to():
+    client = build_tenant()
+    text, manifest = dumped(client, rules={"zoo.Tag": LINK}, lookup_fields={"zoo.Tag": ["name"]})
+    manifest.links["zoo.invoice"] = []
+
+    report = load_text(text, "copy", manifest=manifest, replace=RENAMED)
+
+    assert Tag.objects.get(name="red").tasks.filter(project__client=report.keys[Client][client.pk]).count() == 2
+
+
 def test_auto_now_values_are_those_of_the_file():
     client = build_tenant()
     Task.objects.update(created="2001-02-03T04:05:06Z", changed="2002-02-03T04:05:06Z")
@@ -308,6 +318,30 @@ def test_an_import_id_is_loaded_once():
     assert Client.objects.count() == 2
 
 
+READ_ONLY = {
+    "sqlite": ("PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
+    "postgresql": ("SET default_transaction_read_only = on", "SET default_transaction_read_only = off"),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION READ WRITE"),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_id_is_refused_by_a_database_that_lets_no_table_be_made():
+    text, manifest = dumped(Client.objects.create(name="acme"))
+    forbid, allow = READ_ONLY[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS cluster_import")
+        cursor.execute(forbid)
+
+        try:
+            with pytest.raises(DatabaseError, match=r"(?i)read.?only"):
+                load_text(text, "copy", manifest=manifest, import_id="one")
+        finally:
+            cursor.execute(allow)
+
+    assert Client.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_import_that_failed_can_be_loaded_under_the_same_id():
     client = build_tenant()
@@ -339,6 +373,24 @@ def test_receivers_of_signals_are_called_and_the_report_says_so():
     assert {key for key, _ in seen} == set(report.keys[Task].values())
     assert all(raw for _, raw in seen)
     assert report.notes == ["zoo.Task has receivers for saving: its rows were saved one by one."]
+
+
+def test_what_receivers_of_links_refuse_is_not_loaded():
+    client = build_tenant()
+    text, manifest = dumped(client)
+    before = row_counts()
+
+    def refuse(sender, **kwargs):
+        raise IntegrityError("no more tags")
+
+    signals.m2m_changed.connect(refuse, sender=Task.tags.through)
+    try:
+        with pytest.raises(SerializedDataError, match=r"file: The database refuses what it holds: no more tags"):
+            load_text(text, "copy", manifest=manifest, replace=RENAMED)
+    finally:
+        signals.m2m_changed.disconnect(refuse, sender=Task.tags.through)
+
+    assert row_counts() == before
 
 
 def test_receivers_of_links_are_called():

@@ -90,6 +90,23 @@ def test_names_that_are_none_are_refused_alone_and_among_others(name):
         load_text(lines(client, *bookings))
 
 
+def test_among_names_of_which_only_one_can_be_a_name_the_table_is_not_read_for_the_others():
+    client = {"model": "zoo.client", "pk": 1, "fields": {"name": "x"}}
+    spot = Spot.objects.create(hall="h", row="r", seat=1)
+    bookings = [
+        {"model": "zoo.booking", "pk": number, "fields": {"client": 1, "spot": name}}
+        for number, name in enumerate([list(spot.natural_key()), ["h", "r"]])
+    ]
+
+    with (
+        CaptureQueriesContext(connection) as captured,
+        pytest.raises(SerializedDataError, match=r"line 3: zoo.Booking.spot cannot be \['h', 'r'\]: "),
+    ):
+        load_text(lines(client, *bookings))
+
+    assert all("WHERE" in statement for statement in statements(captured, "zoo_spot"))
+
+
 def test_a_natural_key_whose_parts_are_no_columns_is_found_one_by_one(monkeypatch):
     def get_by_reversed_key(manager, hall, row, seat):
         return manager.get(hall=hall[::-1], row=row, seat=seat)

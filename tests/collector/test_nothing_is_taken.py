@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from django.db.models import Q
 
 from cluster.collector import OWN, REF, Collector
 from cluster.errors import ForeignChildError, UnsavedParentError
@@ -122,6 +125,22 @@ def test_rows_that_a_rule_for_a_path_gives_to_another_tenant_are_theirs():
     assert Bookmark.objects.filter(client=other).count() == 2
 
 
+class WithBookmarks(Collector):
+    rules = {"bookmarks": OWN(Q(pk__gt=0))}
+
+
+def test_a_merge_goes_by_the_rules_of_the_collector_that_it_is_given():
+    client, other = build_tenant(), build_tenant("other")
+    stream = io.StringIO()
+    manifest = WithBookmarks(client).dump(stream)
+    Bookmark.objects.filter(client=client).update(client=other)
+
+    with pytest.raises(ForeignChildError, match=r"zoo.Bookmark \d+ belongs to zoo.Client \d+ by now"):
+        load_text(stream.getvalue(), "merge", manifest=manifest, collector=WithBookmarks)
+
+    assert Bookmark.objects.filter(client=other).count() == 2
+
+
 def test_a_part_of_a_tenant_is_merged_where_it_is():
     client = build_tenant()
     project = client.projects.first()
@@ -200,6 +219,18 @@ def test_what_a_row_is_about_does_not_own_it():
     load_text(text, "merge", manifest=manifest)
 
     assert Remark.objects.get().about == Tag.objects.get()
+
+
+def test_a_root_is_merged_whatever_it_is_about():
+    client = Client.objects.create(name="acme")
+    note = Note.objects.create(target=client, text="of the file")
+    text, manifest = dumped(note)
+    Note.objects.update(text="changed")
+
+    report = load_text(text, "merge", manifest=manifest)
+
+    assert report.of("updated") == {"zoo.Note": 1}
+    assert Note.objects.get().text == "of the file"
 
 
 def test_an_empty_file_takes_nothing():

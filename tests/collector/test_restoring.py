@@ -7,7 +7,7 @@ import random
 import pytest
 from django.db.models import Q, signals
 
-from cluster.collector import OWN, SKIP, Collector, load
+from cluster.collector import LINK, OWN, SKIP, Collector, load
 from cluster.errors import SerializedDataError
 from tests.collector.app.models import (
     Archived,
@@ -182,6 +182,19 @@ def test_rules_are_those_of_the_file():
 
     assert dumped(client, rules={"zoo.Note": SKIP})[0] == text
     assert Note.objects.filter(text="changed").exists()
+
+
+def test_the_rules_of_a_file_are_read_from_the_manifest_beside_it(tmp_path):
+    client = build_tenant()
+    path = tmp_path / "acme.jsonl"
+    Collector(client, rules={"zoo.Note": SKIP, "zoo.Tag": LINK}, lookup_fields={"zoo.Tag": ["name"]}).dump(path)
+    Note.objects.create(target=client, text="new")
+    client.projects.create(name="new")
+
+    report = load(path, "restore")
+
+    assert report.of("deleted") == {"zoo.Project": 1}
+    assert Note.objects.filter(text="new").exists()
 
 
 def test_rules_with_conditions_need_the_collector_that_wrote_the_file():

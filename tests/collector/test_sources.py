@@ -5,6 +5,7 @@ import io
 import pytest
 
 from cluster.collector import Collector, Source, load
+from cluster.errors import AlreadyLoadedError
 from tests.collector.app.models import Client
 from tests.collector.builders import build_tenant
 
@@ -73,6 +74,26 @@ def test_a_source_that_cannot_be_exported_is_in_the_manifest_and_in_the_report_o
     assert manifest.sources == {"broken": {"error": "OSError: no disk"}}
     assert report.errors == {"broken": "It was not in the file, as its export failed: OSError: no disk"}
     assert sorted(one.name for one in tmp_path.iterdir()) == ["acme.jsonl", "acme.jsonl.manifest.json"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_load_that_ended_before_its_sources_is_not_done_again_under_its_import_id(tmp_path):
+    class Ending(Archive):
+        def load(self, entries, report):
+            raise KeyboardInterrupt
+
+    client = Client.objects.create(name="acme")
+    archive = Archive([{"client": client.pk}])
+    path = tmp_path / "acme.jsonl"
+    Collector(client, sources=[archive]).dump(path)
+    with pytest.raises(KeyboardInterrupt):
+        load(path, "copy", sources=[Ending()], import_id="ended")
+
+    with pytest.raises(AlreadyLoadedError):
+        load(path, "copy", sources=[archive], import_id="ended")
+
+    assert Client.objects.count() == 2
+    assert len(archive.entries) == 1
 
 
 def test_a_source_that_is_erased_before_and_fails_keeps_the_database_untouched():

@@ -9,11 +9,14 @@ from django.db.models import Q
 
 from cluster.collector import LINK, OWN, SKIP, Collector, load
 from cluster.errors import UnsavedParentError
-from tests.faults.app.models import Box, Shelf
+from tests.faults.app.models import Box, Club, Guest, Shelf, Sticker
 from tests.support import build_band, build_full_band
+from tests.tags.app.models import Stay, Trip
 from tests.testapp.models import (
     Album,
     Band,
+    Catalogue,
+    CatalogueItem,
     Collaboration,
     Festival,
     Genre,
@@ -248,3 +251,52 @@ def test_the_roots_of_an_unsaved_cluster_in_two_tables_are_named_once():
     manifest = Collector(Hall(name="h", seats=3, rooms=[Room(name="r")])).dump(io.StringIO())
 
     assert manifest.root_keys == [-1]
+
+
+def test_children_that_point_at_another_field_than_the_key_come_back():
+    catalogue = Catalogue(code="c", items=[CatalogueItem(name="i")])
+    stream = io.StringIO()
+
+    collection = Collector(catalogue).collect()
+    manifest = Collector(catalogue).dump(stream)
+    load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
+
+    item = catalogue.items.get_object_list()[0]
+    assert str(collection.why(item)) == "OWN by default: testapp.Catalogue -1 -items-> testapp.CatalogueItem -2"
+    assert CatalogueItem.objects.get().catalogue.code == "c"
+
+
+def test_a_row_that_is_linked_by_another_field_than_the_key_is_found_in_the_database():
+    guest = Guest.objects.create(code="red")
+    club = Club(name="c", guests=[guest])
+
+    why = Collector(club).collect().why(guest)
+
+    assert why.rows == (("faults.Club", -1), ("faults.Pass", -2), ("faults.Guest", guest.pk))
+    assert why.role.name == "REF"
+
+
+def test_children_of_an_unsaved_cluster_may_be_about_anything_or_nothing():
+    label, box = Genre.objects.create(name="rock"), Box(code="a", position=1)
+    abouts = [label, box, None]
+    shelf = Shelf(name="s", boxes=[box], stickers=[Sticker(on=on, size=2 * size) for size, on in enumerate(abouts)])
+    stream = io.StringIO()
+
+    collection = Collector(shelf).collect()
+    manifest = Collector(shelf).dump(stream)
+    load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
+
+    assert collection.why(label).path == ("stickers", "on")
+    assert [sticker.on for sticker in Sticker.objects.order_by("size")] == [label, Box.objects.get(), None]
+
+
+def test_what_hangs_on_an_unsaved_row_by_a_generic_relation_is_traced_to_it():
+    trip = Trip(name="alps", stays=[Stay(town="Chur", tags=["cold"])])
+    stay = trip.stays.get_object_list()[0]
+    item = stay.tagged_items.get_object_list()[0]
+    item.tag.save()
+
+    collection = Collector(trip).collect()
+
+    assert collection.why(item).path == ("stays", "tagged_items")
+    assert collection.nested(None) == [trip, [stay, [item]]]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from cluster.collector import load
 from cluster.collector.loading import MODES
-from cluster.collector.reading import Document
 from cluster.management.choosing import (
     add_database,
     add_dry_run,
@@ -18,7 +16,7 @@ from cluster.management.choosing import (
     refusals_told,
     tell,
 )
-from cluster.management.progress import progress_on
+from cluster.management.progress import progress_on, rows_in
 
 
 class Command(BaseCommand):
@@ -45,17 +43,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Load."""
         collector, _ = collector_class(options["rules"])
-        with refusals_told(), closing(Document(options["fixture"])) as document:
-            total = document.manifest.lines if document.manifest is not None else None
-            with progress_on(self.stdout, options["verbosity"], total) as progress:
-                report = load(
-                    options["fixture"],
-                    options["mode"],
-                    using=options["database"],
-                    dry_run=options["dry_run"],
-                    import_id=options["import_id"],
-                    ignore_migrations=options["ignore_migrations"],
-                    collector=collector if options["rules"] else None,
-                    progress=progress,
-                )
+        fixture, verbosity = options["fixture"], options["verbosity"]
+        with refusals_told(), progress_on(self.stdout, verbosity, rows_in(fixture)) as progress:
+            report = load(
+                fixture,
+                options["mode"],
+                using=options["database"],
+                dry_run=options["dry_run"],
+                import_id=options["import_id"],
+                ignore_migrations=options["ignore_migrations"],
+                collector=collector if options["rules"] else None,
+                progress=progress,
+            )
         tell(self, report, options)

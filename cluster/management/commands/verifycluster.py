@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from cluster.collector import verify
-from cluster.collector.reading import Document
 from cluster.management.choosing import add_database, refusals_told
-from cluster.management.progress import progress_on
+from cluster.management.progress import progress_on, rows_in
 
 
 class Command(BaseCommand):
@@ -25,11 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Compare."""
-        with refusals_told(), closing(Document(options["fixture"])) as document:
-            total = document.manifest.lines if document.manifest is not None else None
-            with progress_on(self.stdout, options["verbosity"], total) as progress:
-                found = verify(options["fixture"], using=options["database"], progress=progress)
+        fixture, verbosity = options["fixture"], options["verbosity"]
+        with refusals_told(), progress_on(self.stdout, verbosity, rows_in(fixture)) as progress:
+            found = verify(fixture, using=options["database"], progress=progress)
         if not found:
             raise CommandError(str(found))
-        if options["verbosity"] > 0:
+        if verbosity > 0:
             self.stdout.write(str(found))

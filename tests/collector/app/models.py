@@ -275,6 +275,7 @@ class Spot(models.Model):
     row = models.CharField(max_length=10)
     hall = models.CharField(max_length=10)
     seat = models.IntegerField()
+    holder = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, related_name="+")
 
     objects = SpotManager()
 
