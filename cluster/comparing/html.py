@@ -14,8 +14,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from cluster.comparing.changes import Change, FieldChanged, Linked, RowMoved, Step, Unlinked
-from cluster.comparing.shape import NO_VALUE, hashable, is_key, shape_of
+from cluster.comparing.shape import NO_VALUE, is_key, shape_of
 from cluster.relations.natural import natural_fields
+from cluster.saving.frozen import hashable
 
 Targets = dict[type[Model], dict[Any, str]]
 

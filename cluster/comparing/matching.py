@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from cluster.comparing.shape import Row, Shape, comparable_key, hashable
+from cluster.comparing.shape import Row, Shape, comparable_key
+from cluster.saving.frozen import hashable
 
 ValueIndex = dict[tuple[str, Hashable], list[int]]
 

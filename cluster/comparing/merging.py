@@ -201,18 +201,17 @@ class Merger:
         """Decide whether a sibling is in the result; return what is still to be merged of it."""
         shape, parent_name = task.shape.child(name), task.shape.parent_name(name)
         index, row = sibling.where
+        trail = Trail(task.trail, name, index, row, shape)
         if sibling.mine is not None and sibling.theirs is not None:
             if is_same_leaf(shape, sibling.mine[1], sibling.theirs[1]):
-                sibling.result = copied_row(Trail(task.trail, name, index, sibling.mine[1], shape))
+                sibling.result = copied_row(replace(trail, row=sibling.mine[1]))
                 return None
             sibling.result = {}
-            trail = Trail(task.trail, name, index, row, shape)
             base = NOTHING if sibling.base is None else sibling.base[1]
             return Task(shape, parent_name, trail, base, sibling.mine[1], sibling.theirs[1], sibling.result)
-        trail = Trail(task.trail, name, index, row, shape)
         kept: Row = (sibling.mine or sibling.theirs)[1]  # type: ignore[index]
         if sibling.base is None or self._is_kept(trail, parent_name, sibling, kept):
-            sibling.result = copied_row(Trail(task.trail, name, index, kept, shape))
+            sibling.result = copied_row(replace(trail, row=kept))
         return None
 
     def _is_kept(self, trail: Trail, parent_name: str | None, sibling: Sibling, kept: Row) -> bool:

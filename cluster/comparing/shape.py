@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -12,6 +12,8 @@ from django.db.models import CharField, Model, UniqueConstraint
 
 from cluster.relations import Relations, relations_of
 from cluster.relations.natural import natural_fields, takes_names
+from cluster.relations.per_model import PerModel
+from cluster.saving.frozen import hashable
 from cluster.serialization.targets import can_be_asked
 
 Row = Mapping[str, Any]
@@ -43,7 +45,7 @@ class Shape:
 
     Attributes:
         model: The model.
-        relations: Its relations, by which a shape is known to be out of date.
+        relations: Its relations.
         fields: The concrete fields by name, and the primary key as ``pk``.
         links: The names of its parental many-to-many fields; a plain one is no part of the cluster.
         label_name: The field by whose value people know a row, or ``None``.
@@ -112,19 +114,10 @@ def _no_values(row: Row) -> Any:
     return ()
 
 
-_shapes: dict[type[Model], Shape] = {}
-
-
+@PerModel
 def shape_of(model: type[Model]) -> Shape:
-    """Return what is known of the rows of a model; computed once per class."""
+    """Return what is known of the rows of a model."""
     relations = relations_of(model)
-    shape = _shapes.get(model)
-    if shape is None or shape.relations is not relations:
-        shape = _shapes[model] = _make_shape(model, relations)
-    return shape
-
-
-def _make_shape(model: type[Model], relations: Relations) -> Shape:
     fields = {each.name: each for each in model._meta.concrete_fields}
     label = next((each.name for each in fields.values() if type(each) is CharField and not each.choices), None)
     return Shape(
@@ -160,15 +153,6 @@ def is_key(model: type[Model], key: Any) -> bool:
         return can_be_asked(key_field.to_python(key))
     except NO_VALUE:
         return False
-
-
-def hashable(value: Any) -> Hashable:
-    """Return a value itself if it can be hashed, else its text."""
-    try:
-        hash(value)
-    except TypeError:
-        return repr(value)
-    return value  # type: ignore[no-any-return]
 
 
 def same_value(value_field: Any, before: Any, after: Any) -> bool:

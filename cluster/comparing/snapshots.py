@@ -29,6 +29,7 @@ from cluster.fields.reading import objects_in
 from cluster.relations import relations_of
 from cluster.relations.describe import kinds_of_owners
 from cluster.relations.natural import keys_by_name, natural_key_of
+from cluster.relations.per_model import PerModel
 
 Read = tuple[str, str, Callable[[Any, Any], Any] | None]
 
@@ -109,18 +110,12 @@ def _topmost_key(instance: Model) -> Any:
     return getattr(instance, key.attname)
 
 
-_reads: dict[type[Model], tuple[Any, tuple[Read, ...]]] = {}
-
-
+@PerModel
 def _reads_of(model: type[Model]) -> tuple[Read, ...]:
-    """Return how to read the compared fields of a model; worked out once per class."""
+    """Return how to read the compared fields of a model."""
     fields: Any = model._meta.concrete_fields
-    known = _reads.get(model)
-    if known is None or known[0] is not fields:
-        kinds = kinds_of_owners(model)
-        reads = [_read_of(each) for each in fields if each.serialize and not each.generated and each.name not in kinds]
-        known = _reads[model] = (fields, tuple(reads))
-    return known[1]
+    kinds = kinds_of_owners(model)
+    return tuple(_read_of(each) for each in fields if each.serialize and not each.generated and each.name not in kinds)
 
 
 def _read_of(field: Any) -> Read:

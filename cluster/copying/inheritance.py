@@ -78,12 +78,12 @@ def _read_whole(
     found: dict[Any, Model] = {}
     for inheritor in inheritors:
         manager = inheritor._base_manager.using(choices.using or rows[0]._state.db)
-        for keys in chunks(key for key in known if not isinstance(found.get(key), inheritor)):
-            for row in manager.filter(**{f"{attname}__in": keys}).order_by():
-                key = getattr(row, attname)
-                if key in found:
-                    raise _two_kinds(known[key], found[key], row, path)
-                found[key] = row
+        wanted = chunks([key for key in known if not isinstance(found.get(key), inheritor)])
+        for row in chain.from_iterable(manager.filter(**{f"{attname}__in": keys}).order_by() for keys in wanted):
+            key = getattr(row, attname)
+            if key in found:
+                raise _two_kinds(known[key], found[key], row, path)
+            found[key] = row
     for key, row in found.items():
         _take_over(row, known[key])
     return {id(row): found[key] for row in rows if (key := getattr(row, attname)) in found}

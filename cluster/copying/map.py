@@ -7,25 +7,9 @@ from typing import Any, TypeVar
 
 from django.db.models import Model
 
-RowKey = tuple[Any, Any]
+from cluster.relations.held import Key, key_of, keys_in_tables
+
 AnyModel = TypeVar("AnyModel", bound=Model)
-
-
-def row_key(row: Model) -> RowKey | None:
-    """Return the table and the primary key of a row, or ``None`` while it has no whole key."""
-    pk = row.pk
-    if pk is None or (isinstance(pk, tuple) and None in pk):
-        return None
-    return (row._meta.concrete_model, pk)
-
-
-def row_keys(row: Model) -> Iterator[RowKey]:
-    """Return the tables in which a row is, each with the key there; nothing while the row has no whole key."""
-    key = row_key(row)
-    if key is not None:
-        yield key
-        for parent in row._meta.all_parents:
-            yield (parent._meta.concrete_model, getattr(row, parent._meta.pk.attname))
 
 
 class CopyMap(dict[tuple[Any, Any], Any]):
@@ -39,7 +23,7 @@ class CopyMap(dict[tuple[Any, Any], Any]):
     def __init__(self) -> None:
         super().__init__()
         self._by_identity: dict[int, tuple[Model, Model]] = {}
-        self._by_key: dict[RowKey, Model] | None = None
+        self._by_key: dict[Key, Model] | None = None
 
     def note(self, source: Model, copied: Model) -> None:
         """Note which copy was made of a row."""
@@ -48,7 +32,7 @@ class CopyMap(dict[tuple[Any, Any], Any]):
 
     def enter(self, relation: Any, source: Model, copied: Model) -> None:
         """Enter a copy under the relation through which its source was reached."""
-        key = dict(row_keys(source)).get(relation.related_model._meta.concrete_model)
+        key = dict(keys_in_tables(source)).get(relation.related_model._meta.concrete_model)
         if key is None:
             self.setdefault((relation, None), []).append(copied)
         else:
@@ -59,12 +43,12 @@ class CopyMap(dict[tuple[Any, Any], Any]):
         known = self._by_identity.get(id(source))
         if known is not None:
             return known[1]
-        key = row_key(source)
+        key = key_of(source)
         return None if key is None else self._copies_by_key().get(key)
 
-    def _copies_by_key(self) -> dict[RowKey, Model]:
+    def _copies_by_key(self) -> dict[Key, Model]:
         if self._by_key is None:
-            self._by_key = {key: copied for source, copied in self.pairs() for key in row_keys(source)}
+            self._by_key = {key: copied for source, copied in self.pairs() for key in keys_in_tables(source)}
         return self._by_key
 
     def copy_of(self, source: AnyModel) -> AnyModel:

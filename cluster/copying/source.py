@@ -10,11 +10,11 @@ from django.db.models import Model
 
 from cluster.copying.inheritance import whole_rows
 from cluster.copying.links import SourceLinks, read_links
-from cluster.copying.map import row_key
 from cluster.copying.options import Choices, joined
 from cluster.copying.plans import copy_plan
 from cluster.fields.reading import objects_in
 from cluster.relations import Relation, relations_of
+from cluster.relations.held import key_of
 from cluster.saving.reading import chunks
 
 
@@ -51,7 +51,7 @@ class SourceTree:
 
     def read_below(self, root: Model, names: Collection[str]) -> None:
         """Read what is below a row in some of its relations, but not the row itself."""
-        self._met.add(row_key(root) or id(root))
+        self._met.add(key_of(root) or id(root))
         self._go_down(self._read_relations("", [root], names))
 
     def _go_down(self, level: list[tuple[str, list[Model]]]) -> None:
@@ -67,7 +67,7 @@ class SourceTree:
         """Note rows that were not met before, and return them for the next level."""
         new = []
         for row in rows:
-            key = row_key(row) or id(row)
+            key = key_of(row) or id(row)
             if key not in self._met:
                 self._met.add(key)
                 new.append(row)

@@ -12,9 +12,7 @@ from django.db.models import Model
 from cluster.relations import Relation
 from cluster.relations.holding import held_list
 from cluster.relations.state import has_row
-
-# Well below the number of parameters that any backend takes in one statement.
-CHUNK = 10_000
+from cluster.saving.reading import chunks
 
 
 def objects_in(relation: Relation, instances: Sequence[Model], *, using: str | None = None) -> list[Sequence[Model]]:
@@ -32,8 +30,8 @@ def objects_in(relation: Relation, instances: Sequence[Model], *, using: str | N
     live = [each for each, objects in zip(instances, held, strict=True) if objects is None and has_row(each)]
     rows: dict[Any, list[Model]] = {}
     key_of_instance: Any = id
-    for start in range(0, len(live), CHUNK):
-        key_of_instance = _read(relation, live[start : start + CHUNK], using, rows)
+    for chunk in chunks(live):
+        key_of_instance = _read(relation, chunk, using, rows)
     return [
         list(objects) if objects is not None else rows.get(key_of_instance(each), []) if has_row(each) else []
         for each, objects in zip(instances, held, strict=True)
@@ -45,8 +43,8 @@ def related_objects(name: str, instances: Sequence[Model], *, using: str | None 
     saved = [each for each in instances if has_row(each)]
     rows: dict[Any, list[Model]] = {}
     key_of_instance: Any = id
-    for start in range(0, len(saved), CHUNK):
-        key_of_instance = _read_by(getattr(saved[start], name), saved[start : start + CHUNK], using, rows)
+    for chunk in chunks(saved):
+        key_of_instance = _read_by(getattr(chunk[0], name), chunk, using, rows)
     return [rows.get(key_of_instance(each), []) if has_row(each) else [] for each in instances]
 
 

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.forms.formsets import ORDERING_FIELD_NAME, TOTAL_FORM_COUNT
 from django.utils.functional import cached_property
 
+from cluster._compat import is_pk_set
 from cluster.forms.matched_rows import MatchedRows
 from cluster.forms.place import Place
 from cluster.forms.row_validation import validate_beyond, validate_siblings
@@ -119,12 +120,12 @@ class CheckedRows(MatchedRows):
     @cached_property
     def untouched_children(self) -> list[Any]:
         """The children that no row stands for, and that stay as they are."""
-        return [child for child in self._unmatched(self.matches) if child._is_pk_set()]
+        return [child for child in self._unmatched(self.matches) if is_pk_set(child)]
 
     @cached_property
     def dropped_children(self) -> list[Any]:
         """The children without key that no row stands for: they were in the page, and are no longer."""
-        return [child for child in self._unmatched(self.matches) if not child._is_pk_set()]
+        return [child for child in self._unmatched(self.matches) if not is_pk_set(child)]
 
     def is_valid(self) -> bool:
         """Return whether all rows, and the rows together, are without errors; those to be deleted do not count."""

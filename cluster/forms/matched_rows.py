@@ -9,6 +9,7 @@ from django.forms.formsets import INITIAL_FORM_COUNT
 from django.forms.models import BaseModelFormSet
 from django.utils.functional import cached_property
 
+from cluster._compat import is_pk_set
 from cluster.forms.matching import ABSENT, NEW, KeyReader, Match, is_hidden_key, match_by_identity, match_keys
 from cluster.queryset import FakeQuerySet
 
@@ -80,7 +81,7 @@ class MatchedRows(ModelFormSetBase):  # type: ignore[misc]
 
     def _match_unsaved(self, matches: list[Match]) -> None:
         """Match rows that were shown for children without key to these in turn, if there are as many as were shown."""
-        unsaved = [child for child in self._unmatched(matches) if not child._is_pk_set()]
+        unsaved = [child for child in self._unmatched(matches) if not is_pk_set(child)]
         shown = [index for index in range(self.initial_form_count()) if matches[index] is NEW]
         if len(shown) == len(unsaved):
             for index, child in zip(shown, unsaved, strict=True):

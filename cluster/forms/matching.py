@@ -19,6 +19,8 @@ from django.forms.models import ModelChoiceField
 from django.utils.hashable import make_hashable
 from django.utils.translation import gettext_lazy as _
 
+from cluster._compat import is_pk_set
+
 ABSENT = object()
 UNREADABLE = (ValidationError, TypeError, ValueError, OverflowError, RecursionError)
 
@@ -41,7 +43,7 @@ NEW = Match()
 
 def key_text(child: Any) -> str | None:
     """Return the key of a child as a hidden field carries it."""
-    if not child._is_pk_set():
+    if not is_pk_set(child):
         return None
     key: Any = child._meta.pk
     return json.dumps(child.pk, default=str) if isinstance(child.pk, tuple) else str(key.value_to_string(child))
@@ -77,7 +79,7 @@ def match_keys(texts: Iterable[Any], claimed: int, children: Sequence[Any], read
         children: The children that there are.
         reader: What turns texts into keys.
     """
-    by_key = {child.pk: child for child in children if child._is_pk_set()}
+    by_key = {child.pk: child for child in children if is_pk_set(child)}
     taken: set[Any] = set()
     return [_match(text, by_key, taken, reader, must_be_there=index < claimed) for index, text in enumerate(texts)]
 

@@ -51,7 +51,7 @@ def renderer_for(template_name: str, renderer: Any) -> Any:
     try:
         renderer.get_template(template_name)
     except TemplateDoesNotExist:
-        backend: Any = _own_template(renderer).backend
+        backend: Any = _template_of_plain_forms(renderer).backend
         return packaged_templates(backend.__class__)
     return renderer
 
@@ -60,10 +60,10 @@ def own_template(renderer: Any) -> Any:
     """Return what the template of a form includes for its own fields: the template that plain forms have."""
     name: str = renderer.form_template_name
     # Compiled where our own renderer may not find it.
-    return name if apps.is_installed("cluster") else _own_template(renderer).template
+    return name if apps.is_installed("cluster") else _template_of_plain_forms(renderer).template
 
 
-def _own_template(renderer: Any) -> Any:
+def _template_of_plain_forms(renderer: Any) -> Any:
     return renderer.get_template(renderer.form_template_name)
 
 

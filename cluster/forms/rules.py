@@ -12,7 +12,7 @@ from django.db import connections, router
 from django.db.models import Model
 
 from cluster.saving.unique import UniqueSet, Unsaved, unique_sets
-from cluster.saving.uniqueness import Table, date_checks, date_part, image_of
+from cluster.saving.uniqueness import DateCheck, Table, date_checks, date_key, image_of
 
 Key = tuple[Any, ...]
 
@@ -29,7 +29,7 @@ class Rule:
 
     model: type[Model]
     unique_set: Any = None
-    date_check: tuple[str, str, str] | None = None
+    date_check: DateCheck | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -54,11 +54,7 @@ class Rule:
         image = image_of(instance)
         if self.date_check is None:
             return self.unique_set.exact_key(image)  # type: ignore[no-any-return]
-        kind, name, date_name = self.date_check
-        field: Any = self.model._meta.get_field(name)
-        date_field: Any = self.model._meta.get_field(date_name)
-        value, part = image.get(field.attname), date_part(kind, image.get(date_field.attname))
-        return None if value is None or part is None else (value, part)
+        return date_key(self.model, self.date_check, image)
 
     def stored(self, keys: set[Key], own: set[Any]) -> set[Key]:
         """Return those of the keys that rows of others have; one query.
@@ -69,21 +65,14 @@ class Rule:
         """
         keys = {key for key in keys if not any(isinstance(part, Unsaved) for part in key)}
         using = router.db_for_read(self.model)
+        table = Table(self.model, [], own, using)
         found: set[Key] = set()
         for chunk in _chunks(list(keys), using):
             if self.date_check is None:
-                found |= Table(self.model, [], own, using).stored_keys(self.unique_set, {key: [] for key in chunk})
+                found |= table.stored_keys(self.unique_set, {key: [] for key in chunk})
             else:
-                found |= set(self._stored_dates({value for value, _ in chunk}, own, using)) & keys
+                found |= table.stored_dates(self.date_check, {value for value, _ in chunk}) & keys
         return found
-
-    def _stored_dates(self, values: set[Any], own: set[Any], using: str) -> Iterator[Key]:
-        assert self.date_check is not None
-        kind, name, date_name = self.date_check
-        rows = self.model._base_manager.using(using).filter(**{f"{name}__in": values})
-        for pk, value, day in rows.values_list("pk", name, date_name):
-            if pk not in own:
-                yield value, date_part(kind, day)
 
     def error(self, instance: Any) -> tuple[str | None, ValidationError]:
         """Return the field (``None`` for several) and the error of an instance whose value another row has."""

@@ -38,9 +38,6 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
         query: A query to start from.
     """
 
-    # What was asked for while all of it is plain; ``None`` once there is a query.
-    _plain: PlainQuery | None = None
-    _source: Source
     _cloning_enabled = True
     # Whether nobody has this queryset yet but the method that is to change it.
     _is_fresh = False

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.queryset.plain_columns import PlainColumn, plain_column
+from cluster.queryset.plain_columns import STRINGS, PlainColumn, plain_column
 from cluster.queryset.plain_filters import Filter
 from cluster.queryset.plain_orders import Term, default_order, first_in_order, in_order
 
@@ -139,7 +139,7 @@ class PlainQuery:
 
     def results(self, queryset: Any) -> list[Any] | None:
         """Return the results for a queryset, or ``None`` where the model's ordering is not plain."""
-        terms = default_order(queryset.model) if self.terms is None else self.terms
+        terms = self.terms_for(queryset.model)
         if terms is None:
             return None
         if self is EMPTY and not terms:
@@ -164,12 +164,10 @@ class PlainQuery:
 
 EMPTY = PlainQuery()
 
-_STRINGS = frozenset({str})
-
 
 def plain_shown(model: type[Model], fields: tuple[str, ...], style: str) -> Shown | None:
     """Return what ``values()`` names, or ``None`` where some of it is not plain."""
-    if not _STRINGS.issuperset(map(type, fields)) or len(set(fields)) != len(fields):
+    if not STRINGS.issuperset(map(type, fields)) or len(set(fields)) != len(fields):
         return None
     return _shown(model, fields, style)
 

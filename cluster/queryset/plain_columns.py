@@ -23,6 +23,9 @@ from cluster.queryset.joins import related_instances
 
 _NONE = type(None)
 
+STRINGS = frozenset({str})
+"""The types of what is asked for, where nothing but names is."""
+
 
 class PlainColumn:
     """A column of a model's own table.

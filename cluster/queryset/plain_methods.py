@@ -112,7 +112,7 @@ class PlainMethods(DjangoQuerySet):
             return super().first()
         if terms:
             return self._first_of(plain)
-        if not self._is_in_key_order():
+        if not self._source.in_key_order():
             return self._first_by_key(plain, "pk")
         found = next(plain.matching(self._source, self.get_using), None)
         return found if found is None or plain.shown is None else plain.shown.of([found])[0]
@@ -134,10 +134,6 @@ class PlainMethods(DjangoQuerySet):
     def _first_of(self, plain: PlainQuery) -> Any:
         results = plain.sliced(None, 1).results(self)
         return results[0] if results else None
-
-    def _is_in_key_order(self) -> bool:
-        in_key_order = getattr(self._source, "in_key_order", None)
-        return in_key_order is not None and in_key_order()
 
     # Methods that return a queryset ----------------------------------------------------------------------------------
 

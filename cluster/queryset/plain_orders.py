@@ -9,12 +9,10 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.queryset.ordering import sort_pairs
-from cluster.queryset.plain_columns import PlainColumn, plain_column
+from cluster.queryset.plain_columns import STRINGS, PlainColumn, plain_column
 
 Term = tuple[PlainColumn, bool]
 """A column to order by, and whether downwards."""
-
-_STRINGS = frozenset({str})
 
 
 # Names may come from a request: of those that were asked for once, not all are kept.
@@ -35,7 +33,7 @@ def plain_order(model: type[Model], names: tuple[Any, ...]) -> tuple[Term, ...] 
 
 def asked_order(model: type[Model], names: tuple[Any, ...]) -> tuple[Term, ...] | None:
     """Return the terms of what was given to ``order_by()``, or ``None`` where some of it is not plain."""
-    return plain_order(model, names) if _STRINGS.issuperset(map(type, names)) else None
+    return plain_order(model, names) if STRINGS.issuperset(map(type, names)) else None
 
 
 @functools.cache

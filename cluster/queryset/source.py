@@ -18,6 +18,10 @@ class Source(Protocol):
         """Return the instances in held order; the caller copies what it keeps."""
         ...
 
+    def in_key_order(self) -> bool:
+        """Whether the instances are known to be in the order of their primary keys, those without one last."""
+        ...
+
     def by_key(self, key: Any) -> Model | None:
         """Return the instance with this primary key in constant time, or ``None``."""
         ...

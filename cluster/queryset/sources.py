@@ -19,6 +19,10 @@ class ListSource:
         """Return the list."""
         return self._instances
 
+    def in_key_order(self) -> bool:
+        """Return ``False``, as nobody has looked."""
+        return False
+
     def by_key(self, key: Any) -> Model | None:
         """Return the first instance with this primary key, or ``None``."""
         return next((instance for instance in self._instances if instance.pk == key), None)

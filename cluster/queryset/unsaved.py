@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Model
 from django.db.models.expressions import Value
 
+from cluster._compat import is_pk_set
 from cluster.queryset.columns import UnsavedKey
 from cluster.queryset.registry import Evaluator, compiles
 
@@ -30,7 +31,7 @@ def compile_unsaved_value(node: UnsavedValue, compiler: Any) -> Evaluator:
 
 def is_unsaved(value: Any) -> bool:
     """Tell whether a value is an instance without a key."""
-    return isinstance(value, Model) and not value._is_pk_set()  # type: ignore[attr-defined]
+    return isinstance(value, Model) and not is_pk_set(value)
 
 
 def split_unsaved(value: Any) -> tuple[Any, list[UnsavedKey]]:

@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.db.models.sql import UpdateQuery
 from django.db.models.utils import resolve_callables
 
+from cluster._compat import is_pk_set
 from cluster.errors import NotInMemoryError
 from cluster.queryset.private import DjangoQuerySet
 
@@ -113,7 +114,7 @@ class HeldWrites(DjangoQuerySet):
         if not fields:
             raise ValueError("Field names must be given to bulk_update().")
         changed = tuple(objs)
-        if not all(instance._is_pk_set() for instance in changed):
+        if not all(is_pk_set(instance) for instance in changed):
             raise ValueError("All bulk_update() objects must have a primary key set.")
         attnames = [field.attname for field in self._bulk_update_fields(fields)]
         held = {instance.pk: instance for instance in self._instances()}

@@ -167,6 +167,12 @@ def link_relation(field: Any) -> Relation:
     )
 
 
+def tables_of(model: type[Model]) -> list[type[Model]]:
+    """Return the concrete models in whose tables a row of a model is, its own first."""
+    concrete: Any = model._meta.concrete_model
+    return list(dict.fromkeys([concrete, *(parent._meta.concrete_model for parent in concrete._meta.all_parents)]))
+
+
 def kinds_of_owners(model: type[Model]) -> frozenset[str]:
     """Return the names of the fields that tell of what model a child's parent is, which mean nothing elsewhere."""
     fields = [getattr(each, "field", None) for each in model._meta.get_fields(include_hidden=True)]

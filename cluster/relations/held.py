@@ -9,6 +9,7 @@ from typing import Any, Self, overload
 from django.db.models import Model
 
 from cluster._compat import is_pk_set
+from cluster.relations.describe import tables_of
 
 Key = tuple[type[Model], Any]
 
@@ -20,6 +21,15 @@ def key_of(instance: Model) -> Key | None:
     if pk is None or (type(pk) is not int and not is_pk_set(instance)):
         return None
     return (instance._meta.concrete_model, pk)  # type: ignore[return-value]
+
+
+def keys_in_tables(instance: Model) -> Iterator[Key]:
+    """Return the key of each table in which an instance has a row, its own first; nothing while it has no key."""
+    key = key_of(instance)
+    if key is not None:
+        yield key
+        tables: list[Any] = tables_of(type(instance))[1:]
+        yield from ((each, getattr(instance, each._meta.pk.attname)) for each in tables)
 
 
 class HeldList(Sequence[Model]):
@@ -174,11 +184,11 @@ class SlotIndex:
             self.keyless[slot] = instance
             return
         if self.is_ascending and slot not in self.keys:
-            self._compare(key[1])
+            self._note_order(key[1])
         self.by_key[key] = slot
         self.keys[slot] = key
 
-    def _compare(self, pk: Any) -> None:
+    def _note_order(self, pk: Any) -> None:
         try:
             self.is_ascending = not self.keyless and (self._last is None or bool(self._last < pk))
         except TypeError:

@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from cluster.relations.clusterable import Clusterable
 from cluster.relations.describe import relations_of
-from cluster.relations.held import HeldLinks, HeldList, Key, key_of
+from cluster.relations.held import HeldLinks, HeldList, Key, key_of, keys_in_tables
 from cluster.relations.holding import add_children, held_list
 from cluster.relations.state import Baseline, ClusterState, ensure_state, has_row, kept_values, state_of
 
@@ -51,7 +51,7 @@ class Replay:
     def __init__(self, written: Iterable[Model], changes: Iterable[Later]) -> None:
         self.keys = {id(each): key for each in written if (key := key_of(each)) is not None}
         known = [each for each in written if id(each) in self.keys]
-        self.originals = {key: each for each in known for key in _keys_in_parents(each)}
+        self.originals = {key: each for each in known for key in keys_in_tables(each)}
         self.originals |= {self.keys[id(each)]: each for each in known}
         self.unfinished = list(changes)
 
@@ -204,12 +204,6 @@ class Content:
         for links, noted in ((self.kept, child), (self.later, each)):
             if isinstance(held, HeldLinks) and isinstance(links, HeldLinks):
                 held.take_notes(child, links, noted)
-
-
-def _keys_in_parents(instance: Model) -> list[Key]:
-    """Return the keys of an instance in the tables of its multi-table parents, whose rows may be loaded alone."""
-    models: list[Any] = [parent._meta.concrete_model for parent in instance._meta.all_parents]
-    return [(each, getattr(instance, each._meta.pk.attname)) for each in models]
 
 
 def _has_changed(instance: Model, known: dict[str, Any]) -> bool:

@@ -24,6 +24,18 @@ def has_row(instance: Model) -> bool:
     return not instance._state.adding and is_pk_set(instance)
 
 
+def is_new(instance: Model) -> bool:
+    """Whether the database cannot have rows that belong to an instance: it was never saved and names no row.
+
+    Whether a new object with a key from a default has a row is not looked up, as Django does not.
+    """
+    if not is_pk_set(instance):
+        return True
+    return instance._state.adding and all(
+        each.has_default() or each.has_db_default() for each in instance._meta.pk_fields
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """The rows that a live relation had when it became held.

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db.models import Model
 
+from cluster.saving.free_values import FreeValues
 from cluster.saving.late_keys import generic_keys_of
 from cluster.saving.linking import write_links
 from cluster.saving.order import parks_for_later
 from cluster.saving.parking import park_rows
 from cluster.saving.removing import delete_rows, late_deletes, release_rows
 from cluster.saving.rows import insert_rows, update_rows
-from cluster.saving.unique import FreeValues
 from cluster.saving.work import Insert, Update, Work
 
 

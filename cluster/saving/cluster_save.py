@@ -12,6 +12,7 @@ from cluster._compat import is_pk_set
 from cluster.errors import UnsavedParentError
 from cluster.relations import Clusterable, ClusterState, Relation, ensure_state, relations_of, state_of
 from cluster.relations.outcome import CommitMark, Memory, PendingOutcome
+from cluster.relations.state import is_new
 from cluster.saving.apply import apply
 from cluster.saving.late_keys import RootKeys
 from cluster.saving.making_way import make_way, takes_from_below, write_again
@@ -109,15 +110,6 @@ def plan_save(instance: Model, *, using: str | None = None) -> SavePlan:
     root = Node(instance, ensure_state(instance), is_new=is_new(instance))
     work = survey(root, using=using, is_other_database=instance._state.db not in {None, using})
     return plan_of(work, planned_root(instance, None, created=is_created(instance)))
-
-
-def is_new(instance: Model) -> bool:
-    """Whether the database cannot have rows that belong to an instance: it was never saved and names no row."""
-    if not is_pk_set(instance):
-        return True
-    return instance._state.adding and all(
-        each.has_default() or each.has_db_default() for each in instance._meta.pk_fields
-    )
 
 
 def is_created(instance: Model) -> bool:

@@ -11,6 +11,7 @@ from django.db.models import Model
 from cluster.errors import ForeignChildError, Problem, StaleClusterError
 from cluster.relations import Relation, relations_of
 from cluster.relations.held import Key, key_of
+from cluster.relations.state import is_new
 from cluster.saving.compare import changed_fields, with_fields_made_on_save
 from cluster.saving.reading import KnownRows
 from cluster.saving.work import Delete, Holding, Insert, Update
@@ -50,6 +51,16 @@ class ChildComparison:
         model: Any = self.holding.relation.related_model._meta.concrete_model
         return (model, getattr(child, model._meta.pk.attname))
 
+    @property
+    def _pointer(self) -> tuple[Any, Model]:
+        """The field by which the children point at their parent, and the parent."""
+        return (self.holding.relation.field, self.holding.node.instance)
+
+    def _meet_again(self, met: Insert | Update) -> None:
+        """Note that an object which another relation holds is in this one too."""
+        met.pointers.append(self._pointer)
+        met.level = max(met.level, self.level)
+
     def _compare(self, index: int, child: Model, known: dict[str, Any]) -> None:
         parent_key = self.holding.relation.field
         changed = changed_fields(child, known, parent_key)
@@ -71,30 +82,26 @@ class ChildComparison:
         self.survey.work.inserts.remove(met)
         keys = (field for field, _ in met.pointers if field not in changed)
         fields = with_fields_made_on_save(type(met.instance), [*changed, *keys])
-        pointers = [*met.pointers, (self.holding.relation.field, self.holding.node.instance)]
-        update = Update(met.instance, met.holding, met.index, max(met.level, self.level), fields, known, pointers)
+        self._meet_again(met)
+        update = Update(met.instance, met.holding, met.index, met.level, fields, known, met.pointers)
         self.survey.seen[id(met.instance)] = update
         self.survey.work.updates.append(update)
 
     def _update(self, index: int, child: Model, changed: list[Any], known: dict[str, Any]) -> None:
-        pointer = (self.holding.relation.field, self.holding.node.instance)
         met = self.survey.seen.get(id(child))
         if isinstance(met, Update):
-            met.pointers.append(pointer)
-            met.level = max(met.level, self.level)
+            self._meet_again(met)
             met.fields += [each for each in changed if each not in met.fields]
             return
         fields = with_fields_made_on_save(type(child), changed)
-        update = Update(child, self.holding, index, self.level, fields, known, [pointer])
+        update = Update(child, self.holding, index, self.level, fields, known, [self._pointer])
         self.survey.seen[id(child)] = update
         self.survey.work.updates.append(update)
 
     def _insert(self, index: int, child: Model) -> None:
-        pointer = (self.holding.relation.field, self.holding.node.instance)
         met = self.survey.seen.get(id(child))
         if isinstance(met, Insert):
-            met.pointers.append(pointer)
-            met.level = max(met.level, self.level)
+            self._meet_again(met)
             return
         if not child._state.adding and self.survey.has_baseline(self.holding):
             raise StaleClusterError(
@@ -102,7 +109,7 @@ class ChildComparison:
                 f"pk {child.pk!r}) is no longer in the database under this key. Reload the cluster, or take the object "
                 "out."
             )
-        insert = Insert(child, self.holding, index, self.level, [pointer])
+        insert = Insert(child, self.holding, index, self.level, [self._pointer])
         self.survey.seen[id(child)] = insert
         self.survey.work.inserts.append(insert)
 
@@ -159,19 +166,9 @@ def keys_to_read(holding: Holding) -> Iterator[Key]:
     """Return the keys of rows that the relation is not known to have, or of which it is not known what they are."""
     for child in holding.objects:
         key = key_of(child)
-        if key is not None and key not in holding.known and may_have_a_row(child):
+        if key is not None and key not in holding.known and not is_new(child):
             yield key
     yield from (key for key, values in holding.known.items() if not values)
-
-
-def may_have_a_row(child: Model) -> bool:
-    """Whether a child with a key can be in the database already.
-
-    A new object whose key comes from a default is inserted without a look, as Django does.
-    """
-    return not child._state.adding or not all(
-        each.has_default() or each.has_db_default() for each in child._meta.pk_fields
-    )
 
 
 def keeps_row(relation: Relation, values: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 
@@ -31,7 +32,7 @@ def _image(value: Any) -> Any:
     if isinstance(value, list | tuple | set):
         return type(value), tuple(_image(each) for each in value)
     # JSON tells 1 from true.
-    return isinstance(value, bool), value if is_hashable(value) else repr(value)
+    return isinstance(value, bool), hashable(value)
 
 
 def is_hashable(value: Any) -> bool:
@@ -41,6 +42,11 @@ def is_hashable(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def hashable(value: Any) -> Hashable:
+    """Return a value itself if it can be hashed, else its text."""
+    return value if is_hashable(value) else repr(value)
 
 
 def frozen(value: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db.models import ForeignKey
 
+from cluster._compat import is_pk_set
+
 
 @cache
 def generic_keys_of(model: Any) -> tuple[Any, ...]:
@@ -53,7 +55,7 @@ class RootKeys:
         """
         for field, target in self.targets:
             setattr(self.root, field.name, target)
-            if not target._is_pk_set():
+            if not is_pk_set(target):
                 # Django's own words.
                 raise ValueError(
                     f"save() prohibited to prevent data loss due to unsaved related object '{field.name}'."

@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.relations import relations_of
+from cluster.saving.free_values import FreeValues
 from cluster.saving.order import Claims, Park, park_of
 from cluster.saving.parking import park_rows
-from cluster.saving.unique import FreeValues, row_image, unique_sets
+from cluster.saving.unique import row_image, unique_sets
 from cluster.saving.work import Delete, Update, Work
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import connections
 
+from cluster.saving.free_values import FreeValues
 from cluster.saving.order import Park
 from cluster.saving.rows_in_bulk import FEW, upsert_images
-from cluster.saving.unique import FreeValues
 
 
 def park_rows(parks: Sequence[Park], values: FreeValues) -> None:

@@ -14,12 +14,12 @@ from cluster.errors import StaleClusterError
 from cluster.relations import Clusterable, ClusterState, ensure_state
 from cluster.relations.state import STATE, RowWrite
 from cluster.saving.compare import columns_of, has_own_pre_save
+from cluster.saving.free_values import FreeValues
 from cluster.saving.late_keys import take_generic_keys
 from cluster.saving.order import in_order
 from cluster.saving.parking import park_rows
 from cluster.saving.reading import lock_rows
 from cluster.saving.rows_in_bulk import FEW, upsert_images
-from cluster.saving.unique import FreeValues
 from cluster.saving.ways import can_insert_in_bulk, is_saved_row_by_row, overrides_save
 from cluster.saving.work import Insert, Update
 

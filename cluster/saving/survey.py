@@ -147,6 +147,7 @@ class Survey:
         return read_children(holdings[0].relation, values, self.work.using) if values else {}
 
     def has_baseline(self, holding: Holding) -> bool:
+        """Whether it is known which rows a relation had, so that they need not be read."""
         # What another database or row had says nothing of this one.
         return holding.baseline is not None and not self.is_other_database and not holding.is_of_another_row
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cluster.saving.validation import Checked
 
 Image = dict[str, Any]
+DateCheck = tuple[str, str, str]
+"""A period (``date``, ``year`` or ``month``), the field that is unique in it, and the field that tells the period."""
 
 
 def find_conflicts(
@@ -61,7 +63,7 @@ class Table:
             if each.constraint is None:
                 self._check_set(each)
         for check in date_checks(self.model):
-            self._check_dates(*check)
+            self._check_dates(check)
         self._call_overridden("validate_unique")
 
     def check_constraints(self) -> None:
@@ -134,26 +136,30 @@ class Table:
 
     # Dates
 
-    def _check_dates(self, kind: str, name: str, date_name: str) -> None:
+    def _check_dates(self, check: DateCheck) -> None:
+        kind, name, date_name = check
         keys: dict[Any, list[Checked]] = {}
-        field, date_field = self.model._meta.get_field(name), self.model._meta.get_field(date_name)
         for item in self.items:
-            image = self.images[id(item)]
-            day = date_part(kind, image.get(date_field.attname))
-            if day is not None and image.get(field.attname) is not None and item.checks([name, date_name]):
-                keys.setdefault((frozen(image[field.attname]), day), []).append(item)
-        if not keys:
-            return
-        rows = self.model._base_manager.using(self.using).filter(
-            one_of(field.attname, {key for key, _ in keys}, is_json=isinstance(field, JSONField))
-        )
-        for pk, value, day in rows.values_list("pk", field.attname, date_field.attname):
-            same = keys.get((frozen(value), date_part(kind, day)))
-            if same and pk not in self.replaced:
-                same.insert(0, same[0])
+            key = date_key(self.model, check, self.images[id(item)])
+            if key is not None and item.checks([name, date_name]):
+                keys.setdefault(key, []).append(item)
+        for key in self.stored_dates(check, {value for value, _ in keys}) & keys.keys():
+            keys[key].insert(0, keys[key][0])
         for same in keys.values():
             for item in same[1:]:
                 _note(item, [name], item.instance.date_error_message(kind, name, date_name))
+
+    def stored_dates(self, check: DateCheck, values: Collection[Any]) -> set[Any]:
+        """Return the keys by ``date_key()`` of rows with these values that are neither held nor removed; one query."""
+        wanted = [value for value in values if not isinstance(value, Unsaved)]
+        if not wanted:
+            return set()
+        kind, name, date_name = check
+        field, date_field = self.model._meta.get_field(name), self.model._meta.get_field(date_name)
+        condition = one_of(field.attname, wanted, is_json=isinstance(field, JSONField))
+        rows = self.model._base_manager.using(self.using).filter(condition)
+        found = rows.values_list("pk", field.attname, date_field.attname)
+        return {(frozen(value), date_part(kind, day)) for pk, value, day in found if pk not in self.replaced}
 
     # Other constraints
 
@@ -208,13 +214,21 @@ def image_of(instance: Model) -> Image:
     return image
 
 
-def date_checks(model: Any) -> Iterable[tuple[str, str, str]]:
+def date_checks(model: Any) -> Iterable[DateCheck]:
     """Return kind, field and date field of each ``unique_for_date``, ``unique_for_year`` and ``unique_for_month``."""
     for field in model._meta.concrete_fields:
         for kind in ("date", "year", "month"):
             date_name = getattr(field, f"unique_for_{kind}")
             if date_name:
                 yield kind, field.name, date_name
+
+
+def date_key(model: Any, check: DateCheck, image: Image) -> tuple[Any, Any] | None:
+    """Return a value with the period in which it is unique, or ``None`` where one of the two is not set."""
+    kind, name, date_name = check
+    value = image.get(model._meta.get_field(name).attname)
+    part = date_part(kind, image.get(model._meta.get_field(date_name).attname))
+    return None if value is None or part is None else (frozen(value), part)
 
 
 def date_part(kind: str, value: Any) -> Any:

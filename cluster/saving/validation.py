@@ -12,8 +12,7 @@ from django.db.models import ForeignKey, Model
 
 from cluster.errors import ForeignChildError
 from cluster.relations import ensure_state
-from cluster.relations.state import has_row
-from cluster.saving.cluster_save import is_new
+from cluster.relations.state import has_row, is_new
 from cluster.saving.frozen import is_hashable
 from cluster.saving.reading import chunks
 from cluster.saving.survey import survey

@@ -10,9 +10,9 @@ from django.db import router
 from django.db.models import Model
 
 from cluster.errors import ForeignChildError, Problem, SerializedDataError
+from cluster.saving.reading import chunks
 from cluster.serialization.encoding import step_to
 from cluster.serialization.incoming import NaturalKey
-from cluster.serialization.live import chunks
 from cluster.serialization.matching import match_children
 from cluster.serialization.nodes import ABSENT, Node
 from cluster.serialization.options import LoadOptions, LoadReport

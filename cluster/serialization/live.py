@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from django.db.models import Model
 
 from cluster._compat import is_pk_set
 from cluster.relations import Relation
+from cluster.saving.reading import chunks
 from cluster.serialization.plans import ModelPlan, plan_of
 from cluster.serialization.rows import RowPlan, can_be_read_as_rows
-
-# Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement.
-CHUNK = 30_000
-
-
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Return the values in lists that fit into one statement."""
-    remaining = iter(values)
-    while chunk := list(islice(remaining, CHUNK)):
-        yield chunk
 
 
 def live_children(relation: Relation, values: Iterable[Any], using: str) -> Iterator[Any]:

@@ -10,7 +10,8 @@ from django.db.models import UniqueConstraint
 
 from cluster.errors import Problem
 from cluster.relations import Relation
-from cluster.serialization.live import chunks
+from cluster.saving.frozen import hashable
+from cluster.saving.reading import chunks
 from cluster.serialization.nodes import ABSENT, Node
 from cluster.serialization.options import LoadOptions
 from cluster.serialization.reading import Reading
@@ -92,7 +93,7 @@ def _mark(node: Node, way: tuple[Any, ...]) -> Any:
     # NULLs are distinct: they tell nothing apart.
     if any(value is None or value is ABSENT for value in values):
         return None
-    return (_parent_value(node), *map(_hashable, values))
+    return (_parent_value(node), *map(hashable, values))
 
 
 def _take_row(node: Node, key: Any, taken: set[Any], options: LoadOptions) -> set[int]:
@@ -118,8 +119,4 @@ def live_rows(relation: Relation, owners: Iterable[Any], attnames: list[str], us
         rows = relation.among(model._base_manager.using(alias), chunk).order_by()
         for key, owner, *values in rows.values_list("pk", attname, *attnames):
             row = dict(zip(attnames, values, strict=True))
-            yield key, owner, {name: _hashable(value) for name, value in row.items()}
-
-
-def _hashable(value: Any) -> Any:
-    return repr(value) if isinstance(value, dict | list) else value
+            yield key, owner, {name: hashable(value) for name, value in row.items()}

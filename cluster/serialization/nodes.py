@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import DEFERRED, Model
 
 from cluster.relations import Relation
-from cluster.serialization.plans import ModelPlan, all_ancestors
+from cluster.relations.describe import tables_of
+from cluster.serialization.plans import ModelPlan
 
 ABSENT: Any = DEFERRED
 """Stands among a node's values for a field that the data does not have; Django's own mark for "not loaded"."""
@@ -92,7 +93,7 @@ class Node:
 
     def identities(self) -> Iterator[tuple[type[Model], Any]]:
         """Give the models, with the key, whose rows the object stands for: its own and those that it inherits from."""
-        for model in all_ancestors(self.model):
+        for model in tables_of(self.model):
             yield model, self.key
 
     def drop(self) -> None:

@@ -13,6 +13,7 @@ from django.db.models import CompositePrimaryKey, ForeignKey, Model
 from cluster.relations import Relation, Relations, relations_of
 from cluster.relations.describe import kinds_of_owners
 from cluster.relations.natural import takes_names
+from cluster.relations.per_model import PerModel
 from cluster.serialization.incoming import Incoming, incoming, key_or_natural_key, reading_field
 from cluster.serialization.outgoing import CUSTOM, Convert, Outgoing, outgoing
 
@@ -113,21 +114,14 @@ class ModelPlan:
         return self.without({each.name for each in (*self.children, *self.links)} - set(names))
 
 
-_plans: dict[type[Model], ModelPlan] = {}
 SERIALIZES_AS_CLUSTER = "_serializes_as_cluster"
 """Marks the methods of the package, so that a class's own are known."""
 
 
+@PerModel
 def plan_of(model: type[Model]) -> ModelPlan:
-    """Return the plan of a class; made anew when models that point at the class were added."""
+    """Return the plan of a class."""
     relations = relations_of(model)
-    plan = _plans.get(model)
-    if plan is None or plan.relations is not relations:
-        plan = _plans[model] = _make_plan(model, relations)
-    return plan
-
-
-def _make_plan(model: type[Model], relations: Relations) -> ModelPlan:
     concrete: tuple[Any, ...] = tuple(model._meta.concrete_fields)
     position = {field: at for at, field in enumerate(concrete)}
     excluded = frozenset(getattr(model, "serialize_exclude", ())) | kinds_of_owners(model)
@@ -242,9 +236,3 @@ def _relation_named(model: type[Model], name: str, path: str) -> Relation:
 
 def _no_such_name(model: type[Model], name: str, path: str) -> str:
     return f"Cannot choose {path!r} for a snapshot: {model._meta.object_name} has no {name!r}."
-
-
-def all_ancestors(model: type[Model]) -> Iterable[type[Model]]:
-    """Return the concrete models of which an instance of ``model`` has a row, its own first."""
-    concrete: Any = model._meta.concrete_model
-    return (concrete, *(parent._meta.concrete_model for parent in concrete._meta.all_parents))

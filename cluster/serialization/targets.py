@@ -12,8 +12,8 @@ from django.db import router
 from django.db.models import Model, Q
 
 from cluster.relations.natural import natural_fields
+from cluster.saving.reading import chunks
 from cluster.serialization.incoming import NaturalKey
-from cluster.serialization.live import chunks
 from cluster.serialization.nodes import ABSENT, Node
 
 LARGEST_INTEGER = 2**63

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
@@ -26,10 +25,10 @@ from django.db.models import (
 from django.db.models import functions as fn
 
 from cluster import _compat
+from tests.differential.expression_cells import ExpressionCell, Questions
 
 NUMBERS = ("integer", "big", "float", "decimal", "duration")
 COMPARED = ("char", "integer", "decimal", "float", "date", "datetime", "time", "duration")
-Questions = Iterator[tuple[str, Any]]
 
 
 def overall(queryset: QuerySet[Any], aggregate: Any) -> Any:
@@ -82,24 +81,15 @@ FORMS: dict[str, Callable[[QuerySet[Any], Any], Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AggregateCell:
+class AggregateCell(ExpressionCell):
     """One aggregate in one position."""
 
-    kind: str
-    label: str
-    expression: Any
-    form: str
-
-    @property
-    def name(self) -> str:
-        """The cell as it is called in messages and in the table of differences."""
-        return f"{self.kind}: {self.label} {self.form}"
+    __slots__ = ()
 
     def ask(self, queryset: QuerySet[Any]) -> Any:
         """Put the question to a queryset."""
         if self.form == "windowed":
-            return queryset.annotate(answer=self.expression).order_by("pk").values_list("pk", "answer")
+            return by_row(queryset, self.expression)
         return FORMS[self.form](queryset, self.expression)
 
 

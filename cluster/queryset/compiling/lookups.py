@@ -75,15 +75,16 @@ def compile_right_side(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
 
 
 def _bilateral(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
-    def transformed(value: Any) -> Evaluator:
-        expression = value if hasattr(value, "resolve_expression") else Value(value, lookup.lhs.output_field)
-        for transform in lookup.bilateral_transforms:
-            expression = transform(expression)
-        return compiler.compile(expression)
-
     if isinstance(lookup.rhs, (list, tuple)) and isinstance(lookup, In):
-        return tuple_of([transformed(item) for item in lookup.rhs])
-    return transformed(lookup.rhs)
+        return tuple_of([_transformed(item, lookup, compiler) for item in lookup.rhs])
+    return _transformed(lookup.rhs, lookup, compiler)
+
+
+def _transformed(value: Any, lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
+    expression = value if hasattr(value, "resolve_expression") else Value(value, lookup.lhs.output_field)
+    for transform in lookup.bilateral_transforms:
+        expression = transform(expression)
+    return compiler.compile(expression)
 
 
 _ORDERS = {

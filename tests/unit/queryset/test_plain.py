@@ -240,3 +240,7 @@ def test_a_lookup_of_djangos_without_a_meaning_in_memory_is_refused():
 
     with pytest.raises(NotInMemoryError, match="DataContains"):
         list(FakeQuerySet(Chart, [Chart(places="a")]).filter(places__contains="a"))
+
+
+def test_the_first_of_a_plain_list_without_an_ordering_is_the_one_with_the_smallest_key():
+    assert FakeQuerySet(Label, [Label(pk=2), Label(pk=1), Label(pk=3)]).first() == Label(pk=1)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from cluster.relations import ClusterState, HeldList, relations_of
+from cluster.saving.free_values import FreeValues
 from cluster.saving.order import Park, parks_for_later
 from cluster.saving.parking import park_rows
-from cluster.saving.unique import FreeValues, unique_sets
+from cluster.saving.unique import unique_sets
 from cluster.saving.work import Holding, Node, Update
 from tests.faults.app.models import Box, Shelf
 

@@ -10,7 +10,8 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Collate
 from django.utils import timezone
 
-from cluster.saving.unique import FreeValues, UniqueSet, Unsaved, _field, _names_in, folded, row_image, unique_sets
+from cluster.saving.free_values import FreeValues
+from cluster.saving.unique import UniqueSet, Unsaved, _field, _names_in, folded, row_image, unique_sets
 from cluster.saving.uniqueness import date_part
 from tests.faults.app.models import Box, Label, Shelf
 from tests.testapp.models import Member
