@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
-from django.db.models.query import (
-    ModelIterable,
-)
+from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 
 from cluster.queryset.held_query import HeldQuery
