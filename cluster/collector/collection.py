@@ -11,7 +11,6 @@ from cluster.collector.declarations import Declarations
 from cluster.collector.dumping import dump_collection
 from cluster.collector.edges import concrete
 from cluster.collector.held import HeldWalk
-from cluster.collector.keys import chunks
 from cluster.collector.lineage import Lineage, Why
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
@@ -19,6 +18,7 @@ from cluster.collector.order import found_models, rows_in_order
 from cluster.collector.report import Report
 from cluster.collector.walk import Walk
 from cluster.queryset import FakeQuerySet
+from cluster.saving.reading import chunks
 
 
 class Collection:

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db.models import F, IntegerField, Model, Value
 
 from cluster.collector.edges import concrete
-from cluster.collector.keys import chunks
+from cluster.saving.reading import chunks
 
 # Databases limit how many queries one statement may unite.
 MOST_TABLES = 100

@@ -10,7 +10,6 @@ from django.db.models import Model
 
 from cluster.collector.declarations import Declarations
 from cluster.collector.edges import Kind
-from cluster.collector.keys import chunks
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest, manifest_path, migrations_of
 from cluster.collector.order import found_models, rows_in_order
@@ -20,6 +19,7 @@ from cluster.collector.snapshot import snapshot
 from cluster.collector.sources import Source
 from cluster.collector.walk import Walk
 from cluster.errors import StaleClusterError
+from cluster.saving.reading import chunks
 
 
 def dump_collection(collection: Any, target: Any, progress: Any = None) -> Manifest:

@@ -9,11 +9,12 @@ from django.db.models import CompositePrimaryKey, Model
 
 from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded
-from cluster.collector.keys import chunk_size_for, chunks
+from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
 from cluster.collector.rows import encode, plain_value
 from cluster.collector.unique import any_of, rows_per_statement, unique_sets
 from cluster.collector.writing import insertable
+from cluster.saving.reading import chunks
 
 Current = dict[Any, dict[str, Any]]
 

@@ -23,6 +23,7 @@ from cluster.collector.writing import insertable
 from cluster.errors import UnsavedParentError
 from cluster.queryset import FakeQuerySet
 from cluster.relations import Clusterable, HeldLinks, relations_of
+from cluster.relations.describe import tables_of
 from cluster.saving.reading import link_fields
 
 Row = dict[str, Any]
@@ -143,7 +144,7 @@ class HeldWalk(Walk):
         return made
 
     def _hold_links(self, held: Held, relation: Any) -> None:
-        tables = tables_of(concrete(held.instance))
+        tables = tables_of(type(held.instance))
         edges = [edge for table in tables for edge in self.book.edges(table).many if edge.field is relation.field]
         targets = self._saved_targets(held.instance, relation)
         for edge in edges:
@@ -295,8 +296,3 @@ class HeldWalk(Walk):
         wanted = set(keys)
         found = {key: row for table, key, row in self.instances if table is model and key in wanted}
         return {**found, **super().read(model, wanted - found.keys() - self.held.get(model, {}).keys())}
-
-
-def tables_of(model: type[Model]) -> list[type[Model]]:
-    """Return a concrete model and the models whose tables hold the rest of its rows."""
-    return [model, *map(concrete, model._meta.all_parents)]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connections
@@ -38,13 +37,6 @@ def in_order(keys: Iterable[Any]) -> list[Any]:
         return sorted(keys)
     except TypeError:
         return sorted(keys, key=repr)
-
-
-def chunks(keys: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Cut keys into lists of at most ``size``."""
-    remaining = iter(keys)
-    while piece := list(itertools.islice(remaining, size)):
-        yield piece
 
 
 def chunk_size_for(model: type[Model], size: int, using: str) -> int:

@@ -17,7 +17,7 @@ from cluster.collector.decoding import Decoded, Decoder
 from cluster.collector.finding import Finder
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
-from cluster.collector.keys import chunks, key_from_json
+from cluster.collector.keys import key_from_json
 from cluster.collector.ledger import enter_import
 from cluster.collector.linking import Linker
 from cluster.collector.manifest import Manifest
@@ -32,6 +32,7 @@ from cluster.collector.restoring import Restore
 from cluster.collector.source_files import load_sources
 from cluster.collector.writing import Writer
 from cluster.errors import ClusterError, Problem, SerializedDataError
+from cluster.saving.reading import chunks
 
 MODES: dict[str, type[Mode]] = {mode.name: mode for mode in (Mode, Copy, Merge, Restore)}
 
@@ -151,9 +152,7 @@ class Load:
         self._declare_ids()
         writer = Writer(self.using, self.report, self.chunk_size)
         self.mode = mode(Finder(databases, self.chunk_size, self._lookups()), writer, self.decoder)
-        if isinstance(self.mode, Merge):
-            self.mode.document, self.mode.shared = self.document, self.contents.shared
-            self.mode.collector = self.options.get("collector")
+        self.mode.consult(self.document, self.contents.shared, self.options.get("collector"))
         self.placer = Placer(self.mode, self.decoder, Linker(self.using, self.chunk_size, self.decoder, writer))
 
     def _lookups(self) -> dict[type[Model], Sequence[str]]:

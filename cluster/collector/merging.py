@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import AutoField, Model
@@ -14,7 +14,7 @@ from cluster.collector.decoding import Decoded
 from cluster.collector.edges import Edge, Kind
 from cluster.collector.finding import differences, is_composite
 from cluster.collector.keymap import PENDING
-from cluster.collector.modes import Mode
+from cluster.collector.modes import Mode, SharedKeys
 from cluster.collector.reading import Document, Models
 from cluster.collector.rules import PLAIN_RULES, Rule
 from cluster.collector.unique import unique_attnames
@@ -27,9 +27,11 @@ class Merge(Mode):
     """Updates the rows that are there, by lookup fields or by key, and inserts the others."""
 
     name = "merge"
-    document: Document
-    shared: Mapping[type[Model], Container[Any]]
-    collector: Any = None
+    way_out = "which is not in the file. Load as a copy, or name lookup_fields that tell the rows apart."
+
+    def consult(self, document: Document, shared: SharedKeys, collector: Any) -> None:
+        """Keep what tells whose the rows of the file are."""
+        self.document, self.shared, self.collector = document, shared, collector
 
     def prepare(self) -> None:
         """Get ready to tell whose the rows are that are there."""
@@ -104,8 +106,6 @@ class Merge(Mode):
             ],
             ForeignChildError,
         )  # fmt: skip
-
-    way_out = "which is not in the file. Load as a copy, or name lookup_fields that tell the rows apart."
 
     def find(self, model: type[Model], decoded: Sequence[Decoded]) -> dict[Any, Any]:
         """Return by key in the file the keys of the rows that are there."""

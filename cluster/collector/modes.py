@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -12,11 +12,15 @@ from django.db.models import AutoField, Model
 from cluster.collector.decoding import Decoded, Decoder
 from cluster.collector.finding import Finder, is_composite
 from cluster.collector.keymap import PENDING, KeyMap
+from cluster.collector.reading import Document
 from cluster.collector.report import Report
 from cluster.collector.writing import Writer, insertable, key_attnames, split
 from cluster.errors import Problem, SerializedDataError
 
 REFUSALS = (IntegrityError, DataError, ValueError, OverflowError)
+
+SharedKeys = Mapping[type[Model], Container[Any]]
+"""By model the keys of rows that a file has, but does not own."""
 
 
 class Mode:
@@ -34,6 +38,9 @@ class Mode:
         self.finder = finder
         self.writer = writer
         self.decoder = decoder
+
+    def consult(self, document: Document, shared: SharedKeys, collector: Any) -> None:
+        """Take note of the file, the keys that it shares with others and the collector; not all modes need to."""
 
     @property
     def keys(self) -> KeyMap:

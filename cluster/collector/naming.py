@@ -13,11 +13,12 @@ from django.db.models import Model, Q
 from cluster.collector.content_types import ContentTypes
 from cluster.collector.databases import Databases
 from cluster.collector.edges import has_natural_key
-from cluster.collector.keys import chunk_size_for, chunks
+from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
 from cluster.collector.reading import FileRow
 from cluster.collector.unique import any_of, rows_per_statement, unique_sets
 from cluster.errors import Problem, SerializedDataError
+from cluster.saving.reading import chunks
 
 CONTENT_TYPE = "contenttypes.ContentType"
 DEEPEST = 2

@@ -12,7 +12,7 @@ from django.db.models import Model
 from cluster.collector.belonging import Belonging
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
-from cluster.collector.keys import chunks, in_order, key_from_json
+from cluster.collector.keys import in_order, key_from_json
 from cluster.collector.literals import among
 from cluster.collector.merging import Merge
 from cluster.collector.reading import Models
@@ -23,6 +23,7 @@ from cluster.collector.unique import unique_attnames
 from cluster.collector.walk import Limits, Walk
 from cluster.collector.writing import falls_in_database
 from cluster.errors import SerializedDataError
+from cluster.saving.reading import chunks
 
 
 class Restore(Merge):

@@ -17,7 +17,7 @@ from cluster.collector.decoding import Decoded, Decoder
 from cluster.collector.edges import Edge
 from cluster.collector.finding import Finder, differences
 from cluster.collector.keymap import KeyMap
-from cluster.collector.keys import chunk_size_for, chunks
+from cluster.collector.keys import chunk_size_for
 from cluster.collector.linking import Linker
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
@@ -27,6 +27,7 @@ from cluster.collector.report import Report
 from cluster.collector.snapshot import snapshot
 from cluster.collector.writing import Writer, link_columns
 from cluster.errors import Problem, SerializedDataError
+from cluster.saving.reading import chunks
 
 
 @dataclass(slots=True)

@@ -15,10 +15,11 @@ from django.db.models import Model, QuerySet
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.content_types import ContentTypes, used_types
 from cluster.collector.edges import Edge, Kind, own_generic_keys
-from cluster.collector.keys import chunk_size_for, chunks, extended, in_order, sorted_keys
+from cluster.collector.keys import chunk_size_for, extended, in_order, sorted_keys
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
 from cluster.errors import CollectionLimitError
+from cluster.saving.reading import chunks
 
 
 @dataclass(slots=True, eq=False)

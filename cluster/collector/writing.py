@@ -12,9 +12,10 @@ from django.db import connections
 from django.db.models import AutoField, CompositePrimaryKey, Model, signals
 
 from cluster.collector.edges import Edge
-from cluster.collector.keys import chunk_size_for, chunks
+from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
 from cluster.collector.report import Report
+from cluster.saving.reading import chunks
 
 
 class Writer:

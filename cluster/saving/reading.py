@@ -18,10 +18,10 @@ CHUNK = 10_000
 KnownRows = dict[Key, dict[str, Any]]
 
 
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Return the values in lists that fit into one statement."""
+def chunks(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
+    """Return the values in lists of at most ``size``, which fit into one statement."""
     remaining = iter(values)
-    while chunk := list(islice(remaining, CHUNK)):
+    while chunk := list(islice(remaining, size)):
         yield chunk
 
 
