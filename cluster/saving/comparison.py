@@ -83,9 +83,7 @@ class ChildComparison:
         keys = (field for field, _ in met.pointers if field not in changed)
         fields = with_fields_made_on_save(type(met.instance), [*changed, *keys])
         self._meet_again(met)
-        update = Update(met.instance, met.holding, met.index, met.level, fields, known, met.pointers)
-        self.survey.seen[id(met.instance)] = update
-        self.survey.work.updates.append(update)
+        self._note_update(Update(met.instance, met.holding, met.index, met.level, fields, known, met.pointers))
 
     def _update(self, index: int, child: Model, changed: list[Any], known: dict[str, Any]) -> None:
         met = self.survey.seen.get(id(child))
@@ -94,8 +92,10 @@ class ChildComparison:
             met.fields += [each for each in changed if each not in met.fields]
             return
         fields = with_fields_made_on_save(type(child), changed)
-        update = Update(child, self.holding, index, self.level, fields, known, [self._pointer])
-        self.survey.seen[id(child)] = update
+        self._note_update(Update(child, self.holding, index, self.level, fields, known, [self._pointer]))
+
+    def _note_update(self, update: Update) -> None:
+        self.survey.seen[id(update.instance)] = update
         self.survey.work.updates.append(update)
 
     def _insert(self, index: int, child: Model) -> None:
