@@ -16,7 +16,7 @@ from cluster.collector.edges import has_natural_key
 from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
 from cluster.collector.reading import FileRow
-from cluster.collector.unique import any_of, rows_per_statement, unique_sets
+from cluster.collector.unique import any_of, rows_per_statement, unique_names
 from cluster.errors import Problem, SerializedDataError
 from cluster.saving.reading import chunks
 
@@ -142,7 +142,7 @@ def _hashable(part: Any) -> Any:
 
 def columns_of(row: Model, name: Sequence[Any]) -> list[str] | None:
     """Return by which columns, of its own or of rows that it points at, a row has the parts of its natural key."""
-    unique = {field for names in unique_sets(type(row)) for field in names}
+    unique = {field for names in unique_names(type(row)) for field in names}
     values = list(column_values(row))
     # What takes part in something unique is more likely to be meant than what has the same value by chance.
     values.sort(key=lambda pair: pair[0].partition("__")[0] not in unique)

@@ -12,7 +12,7 @@ from django.db.models import Model, Q, UniqueConstraint
 MOST_ALTERNATIVES = 400
 
 
-def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
+def unique_names(model: type[Model]) -> Iterator[tuple[str, ...]]:
     """Yield the names of fields of a model's own table that are unique, alone or together, the key apart."""
     for field in model._meta.local_concrete_fields:
         if field.unique and not field.primary_key:
@@ -26,7 +26,7 @@ def unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
 
 def unique_attnames(model: type[Model]) -> set[str]:
     """Return the attnames of all fields that take part in something unique, conditional or not, the key apart."""
-    names = {name for names in unique_sets(model) for name in names}
+    names = {name for names in unique_names(model) for name in names}
     for constraint in model._meta.constraints:
         if isinstance(constraint, UniqueConstraint):
             names.update(constraint.fields)

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cluster.collector import LINK, REF, SKIP, Collector, Ids, Source
-from cluster.collector.unique import unique_attnames, unique_sets
+from cluster.collector.unique import unique_attnames, unique_names
 from tests.collector.app.models import Client, Draft, Note, Person, Profile, Tag, Task, Trip, Vehicle
 from tests.collector.builders import build_tenant, shared
 from tests.collector.test_bad_input import lines
@@ -159,13 +159,13 @@ def test_a_source_that_does_not_collect_has_no_file(tmp_path):
 
 
 def test_what_is_unique_alone_or_together_tells_rows_apart_and_conditions_do_not():
-    assert set(unique_sets(Tag)) == {("name",)}
-    assert ("show", "seat") in set(unique_sets(Ticket))
+    assert set(unique_names(Tag)) == {("name",)}
+    assert ("show", "seat") in set(unique_names(Ticket))
     assert {"show_id", "seat"} <= unique_attnames(Ticket)
 
 
 def test_a_change_in_a_unique_expression_or_condition_may_be_a_swap():
-    assert set(unique_sets(Label)) == set()
+    assert set(unique_names(Label)) == set()
     assert {"text", "is_main"} <= unique_attnames(Label)
 
 
