@@ -27,6 +27,7 @@ class Merge(Mode):
     """Updates the rows that are there, by lookup fields or by key, and inserts the others."""
 
     name = "merge"
+    only_inserts = False
     way_out = "which is not in the file. Load as a copy, or name lookup_fields that tell the rows apart."
 
     def consult(self, document: Document, shared: SharedKeys, collector: Any) -> None:

@@ -29,10 +29,12 @@ class Mode:
     Attributes:
         name: Its name as an argument.
         keeps_keys: Whether rows keep the keys of the file.
+        only_inserts: Whether no owned row of the file can be there already.
     """
 
     name: ClassVar[str] = "insert"
     keeps_keys: ClassVar[bool] = True
+    only_inserts: ClassVar[bool] = True
 
     def __init__(self, finder: Finder, writer: Writer, decoder: Decoder) -> None:
         self.finder = finder

@@ -13,7 +13,7 @@ from cluster.collector.edges import concrete, pointed_fields
 from cluster.collector.finding import is_composite, same_value
 from cluster.collector.keymap import PENDING
 from cluster.collector.linking import Linker
-from cluster.collector.modes import Copy, Mode, is_blocked
+from cluster.collector.modes import Mode, is_blocked
 from cluster.collector.reading import FileRow
 from cluster.errors import Problem, SerializedDataError
 
@@ -86,7 +86,7 @@ class Placer:
         for one in ready:
             key = self.decoder.keys.new(model, one.row.key)
             self.later += [(model, key, attname, pointer, one) for attname, pointer in one.later.items()]
-        self.linker.add(model, with_links, is_new=type(self.mode) in (Mode, Copy))
+        self.linker.add(model, with_links, is_new=self.mode.only_inserts)
 
     def _place_values(self, model: type[Model], ready: Sequence[Decoded]) -> None:
         """Enter the values, other than the key, that foreign keys hold of rows; those of shared rows are read."""
