@@ -28,7 +28,9 @@ def scripted_page(chromium):
 
 
 def save(page):
-    page.get_by_role("button", name="Save").click()
+    """Press the button and wait for the page that answers: a click alone returns while the old one is going."""
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
 
 
 def fill(page, **values):
