@@ -218,6 +218,7 @@ class PendingOutcome:
 
     def attach(self, states: Iterable[ClusterState]) -> None:
         """Make the states ask for the outcome when they are next looked at."""
+        self._callbacks = self._connection.run_on_commit
         for state in states:
             state.pending = self
 

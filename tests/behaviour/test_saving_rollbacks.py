@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from cluster.errors import StaleClusterError
 from tests.faults.app.models import Box, Diary, Page, Shelf, Thing
@@ -596,6 +596,29 @@ def test_many_saves_of_one_block_are_taken_back_without_recursion() -> None:
     assert names(band) == ["599"]
     band.save()
     assert stored_names() == ["599"]
+
+
+class WatchedCallbacks(list[Any]):
+    """Callbacks of a connection that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Any:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_saved_cluster_is_looked_at_without_going_through_the_callbacks_of_the_block() -> None:
+    """Thousands of clusters may be saved in one block, each with a callback of its own."""
+    with rolled_back():
+        callbacks = connection.run_on_commit = WatchedCallbacks(connection.run_on_commit)
+        band = build_band()
+        band.save()
+
+        band.members.create(name="later")
+
+        assert callbacks.times == 0
+    assert names(band) == ["later", "member 0", "member 1"]
 
 
 def test_rows_of_several_tables_are_changed_by_what_was_loaded_of_one() -> None:
