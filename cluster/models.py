@@ -146,7 +146,8 @@ class ClusterableModel(Serializable):
     ) -> None:
         """Reload as in Django, and drop what is held: everything, or the relations among ``fields``.
 
-        If the row cannot be read, or a name is wrong, nothing is dropped.
+        If the row cannot be read, or a name is wrong, nothing is dropped. Within a save of the cluster what is held is
+        left to that save.
         """
         relations = relations_of(type(self))
         given = None if fields is None else list(fields)
@@ -158,6 +159,8 @@ class ClusterableModel(Serializable):
 
     def _forget(self, names: Sequence[str]) -> None:
         state, prefetched = state_of(self), self.__dict__.get("_prefetched_objects_cache", {})
+        if state is not None and state.is_being_saved:
+            return
         for name in names:
             prefetched.pop(name, None)
             if state is not None:

@@ -220,3 +220,17 @@ def test_what_a_receiver_drops_from_memory_was_written_or_is_removed(change: str
         band.save()
 
     assert rows() == ((1, 2, 0, 0) if change == "clear" else (1, 2, 2, 4))
+
+
+@pytest.mark.parametrize("sender", [Band, Member])
+@pytest.mark.parametrize("names", [None, ["name", "albums"]], ids=["all", "named"])
+def test_a_receiver_that_refreshes_the_root_drops_nothing_of_what_is_being_saved(sender: Any, names: Any) -> None:
+    band = build_band(members=2)
+
+    def refresh(**kwargs: Any) -> None:
+        band.refresh_from_db(fields=names)
+
+    with heard(post_save, refresh, sender):
+        band.save()
+
+    assert rows() == (1, 2, 2, 4)
