@@ -32,6 +32,8 @@ class LinkRelatedManager(HeldRelatedManager):
     def add(self, *objs: Any, through_defaults: dict[str, Any] | None = None) -> None:
         """Link objects; those that are linked already stay as they are.
 
+        An object that was taken out before is linked anew: its row of the through model gets ``through_defaults``.
+
         Raises:
             TypeError: An object is of another model; nothing was added.
             DoesNotExist: A key names no object; nothing was added.
@@ -43,7 +45,7 @@ class LinkRelatedManager(HeldRelatedManager):
         for target in new:
             held.add(target)
             if defaults:
-                held.give_defaults(target, defaults)
+                held.give_defaults(target, defaults, anew=True)
 
     add.alters_data = True  # type: ignore[attr-defined]
 
@@ -54,10 +56,17 @@ class LinkRelatedManager(HeldRelatedManager):
     aadd.alters_data = True  # type: ignore[attr-defined]
 
     def remove(self, *objs: Any) -> None:
-        """Unlink objects; those that are not linked are passed over, as in Django."""
-        held = self._held_links()
-        for instance in objs:
-            target = instance if isinstance(instance, Model) else self._held_by_key(held, instance)
+        """Unlink objects; those that are not linked are passed over, as in Django.
+
+        Raises:
+            TypeError: An object is of another model; nothing was removed.
+        """
+        self._check_models(objs)
+        keys = [None if isinstance(each, Model) else self._key(each) for each in objs]
+        held, attname = self._held_links(), self._target_field.attname
+        by_key = {getattr(each, attname): each for each in held} if any(key is not None for key in keys) else {}
+        for instance, key in zip(objs, keys, strict=True):
+            target = instance if isinstance(instance, Model) else by_key.get(key)
             if target is not None:
                 held.discard(target)
 
@@ -85,6 +94,8 @@ class LinkRelatedManager(HeldRelatedManager):
     def set(self, objs: Iterable[Any], *, clear: bool = False, through_defaults: dict[str, Any] | None = None) -> None:
         """Declare the whole content; objects that stay linked keep their row of the through model.
 
+        With ``clear`` their rows get the ``through_defaults`` that are given, as those of the others do.
+
         Raises:
             TypeError: An object is of another model; nothing was changed.
             DoesNotExist: A key names no object; nothing was changed.
@@ -93,12 +104,9 @@ class LinkRelatedManager(HeldRelatedManager):
             self.set_base(objs, raw=True)
             return
         targets = self._targets(tuple(objs))
-        self._forget_prefetched()
-        held = replace_links(self.instance, self.relation, targets)
         defaults = dict(resolve_callables(through_defaults or {}))
-        if defaults:
-            for target in held:
-                held.give_defaults(target, defaults)
+        self._forget_prefetched()
+        replace_links(self.instance, self.relation, targets, defaults, clear=clear)
 
     set.alters_data = True  # type: ignore[attr-defined]
 
@@ -132,7 +140,7 @@ class LinkRelatedManager(HeldRelatedManager):
         """Make an object and link it; ``save()`` writes its row and its link."""
         self._held_links()
         created = super().create(**kwargs)
-        self._note_new(created, through_defaults)
+        self._give_defaults(created, through_defaults)
         return created
 
     create.alters_data = True  # type: ignore[attr-defined]
@@ -148,7 +156,7 @@ class LinkRelatedManager(HeldRelatedManager):
         self._held_links()
         instance, created = super().get_or_create(**kwargs)
         if created:
-            self._note_new(instance, through_defaults)
+            self._give_defaults(instance, through_defaults)
         return instance, created
 
     get_or_create.alters_data = True  # type: ignore[attr-defined]
@@ -166,7 +174,7 @@ class LinkRelatedManager(HeldRelatedManager):
         self._held_links()
         instance, created = super().update_or_create(**kwargs)
         if created:
-            self._note_new(instance, through_defaults)
+            self._give_defaults(instance, through_defaults)
         return instance, created
 
     update_or_create.alters_data = True  # type: ignore[attr-defined]
@@ -186,16 +194,21 @@ class LinkRelatedManager(HeldRelatedManager):
         assert isinstance(held, HeldLinks)
         return held
 
-    def _note_new(self, target: Model, through_defaults: dict[str, Any] | None) -> None:
-        held = self._held_links()
-        held.note_made(target)
+    def _give_defaults(self, target: Model, through_defaults: dict[str, Any] | None) -> None:
         if through_defaults:
-            held.give_defaults(target, dict(resolve_callables(through_defaults)))
+            self._held_links().give_defaults(target, dict(resolve_callables(through_defaults)), anew=True)
 
-    def _held_by_key(self, held: HeldLinks, value: Any) -> Model | None:
-        attname = self._target_field.attname
-        key = self._target_field.to_python(value)
-        return next((target for target in held if getattr(target, attname) == key), None)
+    def _key(self, value: Any) -> Any:
+        """Return a key as rows have it.
+
+        Raises:
+            TypeError: It cannot be one; or ``ValueError``, as in Django.
+        """
+        field = self._target_field
+        return field.to_python(field.get_prep_value(value))
+
+    def _check_models(self, objs: tuple[Any, ...]) -> None:
+        self._check_types([each for each in objs if isinstance(each, Model)])
 
     @property
     def _target_field(self) -> Any:
@@ -204,12 +217,10 @@ class LinkRelatedManager(HeldRelatedManager):
 
     def _targets(self, objs: tuple[Any, ...]) -> list[Model]:
         """Return the objects meant, in the order given; those named by key are fetched in one query."""
-        wrong = [instance for instance in objs if isinstance(instance, Model) and not isinstance(instance, self.model)]
-        self._check_types(wrong)
-        field = self._target_field
-        keys = [field.to_python(key) for key in objs if not isinstance(key, Model)]
-        found = self._fetch(keys) if keys else {}
-        return [target if isinstance(target, Model) else found[field.to_python(target)] for target in objs]
+        self._check_models(objs)
+        keys = [self._key(each) for each in objs if not isinstance(each, Model)]
+        found, wanted = self._fetch(keys) if keys else {}, iter(keys)
+        return [each if isinstance(each, Model) else found[next(wanted)] for each in objs]
 
     def _fetch(self, keys: list[Any]) -> dict[Any, Model]:
         attname = self._target_field.attname

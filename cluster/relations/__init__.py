@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from cluster.relations.clusterable import Clusterable
 from cluster.relations.describe import ParentalField, Relation, Relations, relations_of
-from cluster.relations.held import HeldLinks, HeldList
+from cluster.relations.held import HeldList
+from cluster.relations.held_links import HeldLinks
 from cluster.relations.state import Baseline, ClusterState, ensure_state, state_of
 
 __all__ = [

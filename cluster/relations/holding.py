@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Model
 
 from cluster.errors import ForeignChildError, HeldRelationsError, Problem
 from cluster.relations.describe import Relation
-from cluster.relations.held import HeldLinks, HeldList
+from cluster.relations.held import HeldList
+from cluster.relations.held_links import HeldLinks
 from cluster.relations.state import STATE, Baseline, ensure_state, has_row, state_of
 
 
@@ -33,7 +34,7 @@ def begin_holding(instance: Model, relation: Relation, rows: Sequence[Model]) ->
     held = new_list(relation, rows)
     state.drop(relation.name)
     state.held[relation.name] = held
-    state.baselines[relation.name] = Baseline.of(rows, instance)
+    state.baselines[relation.name] = Baseline.of(rows, instance, are_children=relation.is_child)
     if relation.is_child:
         for child in rows:
             if relation.parent_of(child) is not instance:
@@ -67,12 +68,31 @@ def replace_children(parent: Model, relation: Relation, children: Iterable[Model
     return held
 
 
-def replace_links(instance: Model, relation: Relation, targets: Iterable[Model]) -> HeldLinks:
-    """Hold ``targets`` as the whole content of a many-to-many; those that are held stay linked as they are."""
+def replace_links(
+    instance: Model,
+    relation: Relation,
+    targets: Iterable[Model],
+    defaults: Mapping[str, Any] | None = None,
+    *,
+    clear: bool = False,
+) -> HeldLinks:
+    """Hold ``targets`` as the whole content of a many-to-many; those that are held stay linked as they are.
+
+    Args:
+        instance: The instance that holds the relation.
+        relation: The many-to-many.
+        targets: The objects.
+        defaults: What the rows of the through model are to have for objects that are linked by this.
+        clear: Whether all of them are, as if the relation was cleared before.
+    """
     held, before = HeldLinks(targets), held_list(instance, relation)
-    if isinstance(before, HeldLinks):
-        for target in held:
-            held.take_notes(target, before, target)
+    for target in held:
+        kept = None if before is None else before.find(target)
+        if kept is not None and isinstance(before, HeldLinks):
+            held.take_notes(target, before, kept)
+        if defaults and (kept is None or clear):
+            # A live relation may link the object already: its row stays, unless all are to be linked anew.
+            held.give_defaults(target, defaults, anew=clear or before is not None)
     ensure_state(instance).declare(relation.name, held)
     return held
 
@@ -148,12 +168,13 @@ class RelationSource:
         return self.relation.related_model(**kwargs)
 
     def add(self, instances: Iterable[Model]) -> None:
-        """Add objects to the held list."""
-        if self.relation.is_child:
-            add_children(self.parent, self.relation, self.held, instances)
-        else:
+        """Add objects to the held list; new ones of a many-to-many are saved with it."""
+        if isinstance(self.held, HeldLinks):
             for instance in instances:
                 self.held.add(instance)
+                self.held.note_made(instance)
+        else:
+            add_children(self.parent, self.relation, self.held, instances)
 
     def remove(self, instances: Iterable[Model]) -> None:
         """Take objects out of the held list."""

@@ -10,7 +10,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile
 
-from cluster.relations.held import HeldLinks, HeldList, Key
+from cluster.relations.held import HeldList, Key
+from cluster.relations.held_links import HeldLinks
 from cluster.relations.replaying import Later, Replay, leave_to_other_parents
 from cluster.relations.state import Baseline, ClusterState, Outcome
 

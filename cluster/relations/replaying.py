@@ -10,7 +10,8 @@ from django.db.models import Model
 
 from cluster.relations.clusterable import Clusterable
 from cluster.relations.describe import relations_of
-from cluster.relations.held import HeldLinks, HeldList, Key, key_of, keys_in_tables
+from cluster.relations.held import HeldList, Key, key_of, keys_in_tables
+from cluster.relations.held_links import HeldLinks
 from cluster.relations.holding import add_children, held_list
 from cluster.relations.state import Baseline, ClusterState, ensure_state, has_row, kept_values, state_of
 

@@ -41,8 +41,9 @@ class Baseline:
     """The rows that a live relation had when it became held.
 
     Attributes:
-        rows: By key, the values of the loaded concrete fields by attname; for links, an empty dict each, and for
-            children too whose rows have to be looked at before they are written or removed.
+        rows: By key, the values of the loaded concrete fields by attname; for links, the ``through_defaults`` with
+            which this save has written them, or an empty dict, and for children too whose rows have to be looked at
+            before they are written or removed.
         owner: The primary key of the row whose relation it is; ``None`` while there was none.
     """
 
@@ -50,9 +51,10 @@ class Baseline:
     owner: Any = None
 
     @classmethod
-    def of(cls, instances: Iterable[Model], owner: Model) -> Baseline:
+    def of(cls, instances: Iterable[Model], owner: Model, *, are_children: bool = True) -> Baseline:
         """Record the rows of a relation of ``owner`` as they were just loaded."""
-        rows = {key: kept_values(instance) for instance in instances if (key := key_of(instance)) is not None}
+        keyed = [(key, instance) for instance in instances if (key := key_of(instance)) is not None]
+        rows = {key: kept_values(instance) if are_children else {} for key, instance in keyed}
         return cls(rows, owner.pk if has_row(owner) else None)
 
     def copy(self) -> Baseline:

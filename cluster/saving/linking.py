@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import connections
@@ -42,22 +42,34 @@ def source_value(holding: Holding) -> Any:
 
 
 def _compare(holding: Holding, live: dict[Any, set[Any]], *, is_other_database: bool) -> LinkChange:
+    if holding.baseline is not None and (is_other_database or holding.is_of_another_row):
+        return LinkChange(holding, list(enumerate(holding.objects)), [])
+    linked, values = _linked(holding, live)
+    anew = {id(each) for each in _linked_anew(holding)}
+    held = list(zip(holding.objects, values, strict=True))
+    added = [(index, each) for index, (each, value) in enumerate(held) if id(each) in anew or value not in linked]
+    staying = {value for each, value in held if id(each) not in anew}
+    return LinkChange(holding, added, [value for value in linked if value not in staying])
+
+
+def _linked(holding: Holding, live: dict[Any, set[Any]]) -> tuple[set[Any], list[Any]]:
+    """Return the values by which rows are linked, and those of the held objects, ``None`` where one has no row."""
     if holding.baseline is not None:
-        if is_other_database or holding.is_of_another_row:
-            return LinkChange(holding, list(enumerate(holding.objects)), [])
-        rows = holding.baseline.rows
-        added = [(index, each) for index, each in enumerate(holding.objects) if key_of(each) not in rows]
-        kept = {key_of(each) for each in holding.objects}
-        return LinkChange(holding, added, [key[1] for key in rows if key not in kept])
+        keys = [key_of(each) for each in holding.objects]
+        return {key[1] for key in holding.baseline.rows}, [None if key is None else key[1] for key in keys]
     attname = link_fields(holding.relation)[1].target_field.attname
     linked = set() if holding.node.is_new else live[source_value(holding)]
-    added = [
-        (index, each)
-        for index, each in enumerate(holding.objects)
-        if each._state.adding or getattr(each, attname) not in linked
-    ]
-    kept_values = {getattr(each, attname) for each in holding.objects}
-    return LinkChange(holding, added, [value for value in linked if value not in kept_values])
+    return linked, [None if each._state.adding else getattr(each, attname) for each in holding.objects]
+
+
+def _linked_anew(holding: Holding) -> Iterator[Model]:
+    """Return the objects whose rows are to be replaced, unless this save has done so already."""
+    assert isinstance(holding.held, HeldLinks)
+    rows = {} if holding.baseline is None else holding.baseline.rows
+    for each in holding.held.linked_anew():
+        key = key_of(each)
+        if key is None or rows.get(key) != holding.held.defaults_of(each):
+            yield each
 
 
 def write_links(changes: list[LinkChange], using: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, pre_delete
 
-from cluster.relations import Baseline
+from cluster.relations import Baseline, HeldLinks
 from cluster.relations.held import Key, key_of
 from cluster.relations.state import kept_values
 from cluster.saving.ways import has_listeners, is_saved_row_by_row, overrides_delete
@@ -41,8 +41,8 @@ def _rows(holding: Holding, written: set[int]) -> dict[Key, dict[str, Any]]:
     for each in holding.objects:
         key = key_of(each)
         assert key is not None
-        if not holding.relation.is_child:
-            rows[key] = {}
+        if isinstance(holding.held, HeldLinks):
+            rows[key] = dict(holding.held.defaults_of(each))
         elif id(each) in written or not holding.known.get(key):
             rows[key] = kept_values(each)
         else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.core.exceptions import ValidationError
+from django.db.models.signals import m2m_changed
 
 from cluster.errors import UnsavedParentError
 from tests.support import logged_statements
@@ -148,10 +149,26 @@ def test_an_object_of_another_model_is_a_type_error_and_changes_nothing():
     assert names(band) == ["folk", "rock"]
 
 
-@pytest.mark.parametrize("value", ["no key", object()])
-def test_a_value_that_cannot_be_a_key_is_djangos_own_error(value: object):
-    with pytest.raises(ValidationError, match="value must be an integer"):
-        unsaved().genres.add(value)
+@pytest.mark.parametrize(("value", "error"), [("no key", ValueError), (object(), TypeError), ([], TypeError)])
+@pytest.mark.parametrize("call", ["add", "remove", "set"])
+def test_a_value_that_cannot_be_a_key_is_djangos_own_error(value: object, error: type[Exception], call: str):
+    band = held()
+    change = getattr(band.genres, call)
+
+    with pytest.raises(error, match=r"^Field 'id' expected a number but got "):
+        change([value] if call == "set" else value)
+
+    assert names(band) == ["folk", "rock"]
+
+
+def test_an_object_of_another_model_cannot_be_removed():
+    band = held()
+    rock = band.genres.get(name="rock")
+
+    with pytest.raises(TypeError, match=r"^'Genre' instance expected, got <Label: x>$"):
+        band.genres.remove(rock, Label(pk=rock.pk, name="x"))
+
+    assert names(band) == ["folk", "rock"]
 
 
 def test_through_defaults_reach_the_rows_of_the_through_model():
@@ -179,6 +196,89 @@ def test_set_keeps_the_rows_of_what_stays_linked():
     assert Appearance.objects.get(band=bands[0]).pk == kept.pk
     assert Appearance.objects.get(band=bands[0]).stage == "left"
     assert Appearance.objects.get(band=bands[1]).stage == "right"
+
+
+def unlink_and_add(bands: Any, band: Band, defaults: dict[str, Any]) -> None:
+    bands.remove(band)
+    bands.add(band, through_defaults=defaults)
+
+
+def clear_and_add(bands: Any, band: Band, defaults: dict[str, Any]) -> None:
+    bands.clear()
+    bands.add(band, through_defaults=defaults)
+
+
+def unlink_and_set(bands: Any, band: Band, defaults: dict[str, Any]) -> None:
+    bands.remove(band)
+    bands.set([band], through_defaults=defaults)
+
+
+def set_with_clear(bands: Any, band: Band, defaults: dict[str, Any]) -> None:
+    bands.set([band], clear=True, through_defaults=defaults)
+
+
+@pytest.mark.parametrize("is_heard", [False, True], ids=["unheard", "heard"])
+@pytest.mark.parametrize("link", [unlink_and_add, clear_and_add, unlink_and_set, set_with_clear])
+def test_an_object_that_is_linked_anew_has_a_new_row_between(link: Callable[..., None], is_heard: bool):
+    """As in Django, where taking out and adding are a DELETE and an INSERT."""
+    band, festival = Band.objects.create(name="x"), Festival.objects.create(name="x")
+    Appearance.objects.create(festival=festival, band=band, stage="left", fee=10)
+    actions: list[str] = []
+
+    def receive(action: str, **kwargs: Any) -> None:
+        actions.append(action)
+
+    link(festival.bands, band, {"stage": "right"})
+    plan = festival.plan_save()
+    if is_heard:
+        m2m_changed.connect(receive, sender=Appearance)
+    try:
+        festival.save()
+    finally:
+        m2m_changed.disconnect(receive, sender=Appearance)
+
+    assert list(Appearance.objects.values_list("stage", "fee")) == [("right", None)]
+    assert [len(plan.links), len(plan.unlinks)] == [1, 1]
+    assert actions == (["pre_remove", "post_remove", "pre_add", "post_add"] if is_heard else [])
+
+
+def test_an_object_that_is_taken_out_and_comes_back_as_it_was_keeps_its_row():
+    band, festival = Band.objects.create(name="x"), Festival.objects.create(name="x")
+    Appearance.objects.create(festival=festival, band=band, stage="left")
+
+    festival.bands.remove(band)
+    festival.bands.add(band)
+
+    assert not festival.plan_save().links
+    festival.save()
+    assert Appearance.objects.get().stage == "left"
+
+
+def test_setting_leaves_what_is_held_linked_as_it_was_to_be():
+    bands = [Band.objects.create(name=name) for name in "abc"]
+    festival = Festival(name="x")
+    festival.bands.add(bands[0], through_defaults={"stage": "left"})
+    festival.bands.add(bands[1])
+
+    festival.bands.set(Band.objects.order_by("name"), through_defaults={"stage": "right"})
+    festival.save()
+
+    stages = Appearance.objects.order_by("band__name").values_list("band__name", "stage")
+    assert list(stages) == [("a", "left"), ("b", "main"), ("c", "right")]
+
+
+@pytest.mark.parametrize("make", ["bulk_create", "create of a queryset"])
+def test_objects_made_through_a_queryset_of_the_relation_are_saved_with_it(make: str):
+    band = Band(name="x")
+
+    if make == "bulk_create":
+        band.genres.bulk_create([Genre(name="ska"), Genre(name="dub")])
+    else:
+        for name in ("ska", "dub"):
+            band.genres.all().create(name=name)
+    band.save()
+
+    assert [genre.name for genre in Band.objects.get().genres.all()] == ["dub", "ska"]
 
 
 def test_an_object_made_through_the_relation_is_saved_with_it():

@@ -132,6 +132,17 @@ def test_through_defaults_stay_with_their_object():
     assert pickled.defaults_of(pickled[1]) == {}
 
 
+def test_an_object_that_takes_the_place_of_its_equal_takes_what_is_noted_of_it():
+    rock, again = Genre(pk=1), Genre(pk=1)
+    held = HeldLinks([rock])
+    held.give_defaults(rock, {"stage": "left"})
+
+    held.add(again)
+
+    assert held.defaults_of(again) == {"stage": "left"}
+    assert held.defaults_of(rock) == {}
+
+
 def test_ten_thousand_additions_take_linear_time():
     def seconds(count: int) -> float:
         held, members = HeldList(), [Member(pk=n) if n % 2 else Member() for n in range(count)]
