@@ -33,7 +33,7 @@ class OddSizes(models.CheckConstraint):
             raise ValidationError("Sizes are odd.")
 
 
-class WordsField(models.CharField):
+class WordsField(models.CharField):  # type: ignore[type-arg]
     """A list of words, which cannot be hashed."""
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
