@@ -14,6 +14,7 @@ from cluster.relations import Clusterable, ClusterState, Relation, ensure_state,
 from cluster.relations.outcome import CommitMark, Memory, PendingOutcome
 from cluster.relations.state import is_new
 from cluster.saving.apply import apply
+from cluster.saving.databases import is_other_database
 from cluster.saving.late_keys import RootKeys
 from cluster.saving.making_way import make_way, takes_from_below, write_again
 from cluster.saving.order import Park
@@ -108,7 +109,7 @@ def plan_save(instance: Model, *, using: str | None = None) -> SavePlan:
     """
     using = using or router.db_for_write(type(instance), instance=instance)
     root = Node(instance, ensure_state(instance), is_new=is_new(instance))
-    work = survey(root, using=using, is_other_database=instance._state.db not in {None, using})
+    work = survey(root, using=using, is_other_database=is_other_database(instance, using))
     return plan_of(work, planned_root(instance, None, created=is_created(instance)))
 
 
@@ -189,12 +190,12 @@ class ClusterSave:
 
     def _write(self, outcome: PendingOutcome) -> None:
         created, was_new = is_created(self.instance), is_new(self.instance)
-        is_other_database = self.instance._state.db not in {None, self.using}
+        is_other = is_other_database(self.instance, self.using)
         parks: list[Park] = []
         if self.write_root is not None and takes_from_below(type(self.instance)):
-            parks = make_way(self.instance, self._survey(is_new=was_new, is_other_database=is_other_database))
+            parks = make_way(self.instance, self._survey(is_new=was_new, is_other_database=is_other))
         self._write_root()
-        work = self._survey(is_new=was_new, is_other_database=is_other_database)
+        work = self._survey(is_new=was_new, is_other_database=is_other)
         write_again(parks, work)
         plan = self._plan(work, created=created)
         self._apply(work)
@@ -208,7 +209,7 @@ class ClusterSave:
                 break
             self._apply(work)
         self._finish(work, outcome)
-        if is_other_database:
+        if is_other:
             self._move_to_database(work)
         if plan is not None:
             self._announce(plan, created=created)

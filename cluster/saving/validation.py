@@ -13,6 +13,7 @@ from django.db.models import ForeignKey, Model
 from cluster.errors import ForeignChildError
 from cluster.relations import ensure_state
 from cluster.relations.state import has_row, is_new
+from cluster.saving.databases import is_other_database
 from cluster.saving.frozen import is_hashable
 from cluster.saving.reading import chunks
 from cluster.saving.survey import survey
@@ -48,7 +49,7 @@ def clean_cluster(
     using = router.db_for_write(type(instance), instance=instance)
     root = Node(instance, ensure_state(instance), is_new=is_new(instance))
     try:
-        work = survey(root, using=using)
+        work = survey(root, using=using, is_other_database=is_other_database(instance, using))
     except ForeignChildError as error:
         raise ValidationError(
             {each.path.removeprefix("$."): ValidationError(each.message, code="foreign") for each in error.problems}
