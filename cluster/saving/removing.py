@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 from django.db.models import Model
-from django.db.models.deletion import PROTECT, Collector
+from django.db.models.deletion import CASCADE, PROTECT, Collector
 
 from cluster.relations.held import key_of
 from cluster.saving.reading import chunks
@@ -60,18 +61,53 @@ def _may_protect(model: type[Model], other: type[Model]) -> bool:
 
 
 def _collect_and_delete(by_model: dict[type[Model], list[Delete]], using: str, origin: Model) -> None:
+    try:
+        collector = _collected(by_model, using, origin)
+    except RecursionError:
+        # Django follows its cascades by recursion, which ends where the rows below are collected already.
+        collector = _collected(by_model, using, origin, from_below=True)
+    collector.delete()
+
+
+def _collected(
+    by_model: dict[type[Model], list[Delete]], using: str, origin: Model, *, from_below: bool = False
+) -> Collector:
     collector = Collector(using=using, origin=origin)
-    slow = []
+    slow: list[list[Model]] = []
     for model, same in by_model.items():
         querysets = [model._base_manager.using(using).filter(pk__in=pks) for pks in chunks(each.pk for each in same)]
         if collector.can_fast_delete(querysets[0]):
             collector.fast_deletes += querysets
         else:
-            slow.append([instance_of(each, using) for each in same])
+            instances = [instance_of(each, using) for each in same]
+            slow += [*reversed(levels_below(instances, using))] if from_below else [instances]
     for position, instances in enumerate(slow, start=1):
         # What restricts one deletion may be deleted by a later one.
         collector.collect(instances, fail_on_restricted=position == len(slow))
-    collector.delete()
+    return collector
+
+
+def levels_below(instances: list[Model], using: str) -> list[list[Model]]:
+    """Return the instances, and after them what is deleted with them; one query per key and level."""
+    levels, unfinished = [instances], deque([instances])
+    met = {key_of(each) for each in instances}
+    while unfinished:
+        level = unfinished.popleft()
+        for rows in _rows_pointing_at(level, using):
+            new = [each for each in rows if key_of(each) not in met]
+            if new:
+                met.update(map(key_of, new))
+                levels.append(new)
+                unfinished.append(new)
+    return levels
+
+
+def _rows_pointing_at(instances: list[Model], using: str) -> Iterator[list[Model]]:
+    related: list[Any] = [*instances[0]._meta.get_fields(include_hidden=True)]
+    for rel in related:
+        if getattr(rel, "on_delete", None) is CASCADE and (rel.one_to_many or rel.one_to_one):
+            rows = rel.related_model._base_manager.using(using)
+            yield [each for chunk in chunks(instances) for each in rows.filter(**{f"{rel.field.name}__in": chunk})]
 
 
 def instance_of(delete: Delete, using: str) -> Model:
@@ -84,30 +120,51 @@ def late_deletes(work: Work) -> list[Delete]:
     """Return the deletions that have to wait until rows which they would take along point elsewhere."""
     if not work.deletes:
         return []
-    leaving = [
-        (field, each.known.get(field.attname))
-        for each in work.updates
-        for field in each.fields
-        if field.is_relation and each.known.get(field.attname) is not None
-    ]
-    surviving = {key_of(node.instance) for node in work.nodes}
-    late: dict[int, Delete] = {}
-    for field, old in leaving:
-        for each in _endangering(work.deletes, field, old, surviving):
-            late[id(each)] = each
-    return list(late.values())
+    endangering = Endangering(work)
+    for each in work.updates:
+        for field in each.fields:
+            old = each.known.get(field.attname) if field.is_relation else None
+            if old is not None:
+                endangering.look_at(field.target_field, old)
+    return list(endangering.found.values())
 
 
-def _endangering(deletes: list[Delete], field: Any, old: Any, surviving: set[Any]) -> list[Delete]:
-    """Return the deletions that would reach a row by one of its keys, as it is in the database."""
-    target = field.target_field
-    direct = [
-        each for each in deletes if each.values.get(target.attname) == old and issubclass(each.model, target.model)
-    ]
-    if direct or (target.model._meta.concrete_model, old) in surviving:
-        return direct
-    above = models_above(target.model)
-    return [each for each in deletes if each.model._meta.concrete_model in above]
+class Endangering:
+    """Finds the deletions that would reach rows by their keys, as they are in the database.
+
+    Attributes:
+        found: The deletions by identity.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.deletes = work.deletes
+        self.surviving = {key_of(node.instance) for node in work.nodes}
+        self.found: dict[int, Delete] = {}
+        self._by_target: dict[Any, dict[Any, list[Delete]]] = {}
+        self._models: set[type[Model]] = set()
+
+    def look_at(self, target: Any, value: Any) -> None:
+        """Note the deletions that reach a row which points at this value of a field."""
+        direct = self._by_value(target).get(value)
+        if direct is not None:
+            self.found |= {id(each): each for each in direct}
+        elif (target.model._meta.concrete_model, value) not in self.surviving:
+            self._note_all_above(target.model)
+
+    def _by_value(self, target: Any) -> dict[Any, list[Delete]]:
+        if target not in self._by_target:
+            by_value = self._by_target[target] = {}
+            for each in self.deletes:
+                if issubclass(each.model, target.model):
+                    by_value.setdefault(each.values.get(target.attname), []).append(each)
+        return self._by_target[target]
+
+    def _note_all_above(self, model: type[Model]) -> None:
+        """Note every deletion that may take a row of a model along, as nobody knows what that row points at."""
+        if model not in self._models:
+            self._models.add(model)
+            above = models_above(model)
+            self.found |= {id(each): each for each in self.deletes if each.model._meta.concrete_model in above}
 
 
 @cache

@@ -242,7 +242,7 @@ def test_validation_names_a_child_that_belongs_to_another_parent() -> None:
     assert list(caught.value.message_dict) == ["cities[0]"]
 
 
-def test_a_chain_of_a_thousand_levels_is_saved_and_edited() -> None:
+def test_a_chain_of_a_thousand_levels_is_saved_edited_and_removed() -> None:
     root = node = Node(name="0")
     for level in range(1, 1000):
         below = Node(name=str(level))
@@ -256,6 +256,9 @@ def test_a_chain_of_a_thousand_levels_is_saved_and_edited() -> None:
     node.children.add(Node(name="more"))
     node.save()
     assert Node.objects.get(name="more").parent.name == "999"
+    root.children.clear()
+    root.save()
+    assert list(Node.objects.all()) == [root]
 
 
 def test_albums_of_a_new_band_may_not_be_saved_before_it() -> None:
