@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -91,6 +91,11 @@ def concrete_attnames(model: type[Model]) -> tuple[str, ...]:
     return tuple(concrete.attname for concrete in model._meta.concrete_fields)
 
 
+def is_named(concrete: Any, update_fields: Collection[str] | None) -> bool:
+    """Whether a field is to be written, which ``update_fields`` may call by its name or by its attribute."""
+    return update_fields is None or concrete.name in update_fields or concrete.attname in update_fields
+
+
 @dataclass(frozen=True, slots=True)
 class RowWrite:
     """The update of one child's row by the ``save()`` of its own class, which may ask for more than has changed.
@@ -109,7 +114,7 @@ class RowWrite:
         written = [
             each
             for each in instance._meta.concrete_fields
-            if (each in self.fields or self._came_up(each, values)) and (asked_for is None or each.name in asked_for)
+            if (each in self.fields or self._came_up(each, values)) and is_named(each, asked_for)
         ]
         self.before.update({each.attname: values[each.attname] for each in written})
         return frozenset(each.name for each in written)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import ForeignKey
 
 from cluster._compat import is_pk_set
+from cluster.relations.state import is_named
 
 
 @cache
@@ -35,7 +36,7 @@ class RootKeys:
         self.targets: list[tuple[Any, Any]] = [
             (field, target)
             for field in root._meta.concrete_fields
-            if isinstance(field, ForeignKey) and field.null and (fields is None or field.name in fields)
+            if isinstance(field, ForeignKey) and field.null and is_named(field, fields)
             if (target := field.get_cached_value(root, default=None)) is not None
             and target is not root
             and target._state.adding

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Model
 
 from cluster._compat import is_pk_set
+from cluster.relations.state import is_named
 from cluster.saving.compare import columns_of
 from cluster.saving.reading import link_fields
 from cluster.saving.work import Delete, Insert, LinkChange, Update, Work, path_of
@@ -148,8 +149,8 @@ def planned_root(instance: Model, fields: Collection[str] | None, *, created: bo
     label, pk = instance._meta.label, _pk(instance)
     if created:
         return PlannedInsert("", label, pk)
-    names = (field.name for field in columns_of(type(instance)).fields)
-    return PlannedUpdate("", label, pk, tuple(name for name in names if fields is None or name in fields))
+    names = tuple(field.name for field in columns_of(type(instance)).fields if is_named(field, fields))
+    return PlannedUpdate("", label, pk, names)
 
 
 def _at(path: str) -> str:

@@ -13,7 +13,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from cluster.relations.state import STATE
 from cluster.saving import PlannedDelete, PlannedInsert, PlannedLink, PlannedUnlink, PlannedUpdate, SavePlan
 from cluster.signals import cluster_saved
-from tests.faults.app.models import Diary, Page, Shelf
+from tests.faults.app.models import Box, Diary, Page, Shelf
 from tests.support import build_band, build_full_band, logged_statements, stored_rows
 from tests.testapp.models import (
     Album,
@@ -230,6 +230,29 @@ def test_cluster_saved_tells_what_was_asked_for() -> None:
     assert not call["created"]
     assert {delete.model for delete in call["plan"].deletes} == {"testapp.Member"}
     assert call["plan"].updates == (PlannedUpdate("", "testapp.Band", band.pk, ("name",)),)
+
+
+def test_a_field_may_be_named_by_its_attribute() -> None:
+    """As in Django."""
+    build_band().save()
+    band = Band.objects.get()
+    band.label = Label.objects.create(name="label")
+
+    with Heard(cluster_saved) as heard:
+        band.save(update_fields=["label_id"])
+
+    assert Band.objects.get().label == band.label
+    assert heard.calls[0]["plan"].updates == (PlannedUpdate("", "testapp.Band", band.pk, ("label",)),)
+
+
+def test_a_root_may_point_at_a_new_child_by_a_field_that_is_named_by_its_attribute() -> None:
+    shelf = Shelf.objects.create(name="s")
+    shelf.favourite = Box(code="a", position=1)
+    shelf.boxes.add(shelf.favourite)
+
+    shelf.save(update_fields=["favourite_id", "boxes"])
+
+    assert Shelf.objects.get().favourite == Box.objects.get()
 
 
 @pytest.mark.parametrize(

@@ -108,3 +108,12 @@ def test_forms_are_shown_as_ever_without_the_app_in_the_settings(layout):
 
     assert 'name="albums-0-songs-0-title"' in without
     assert without == shown
+
+
+def test_a_class_may_name_the_key_of_its_parent_by_its_attribute() -> None:
+    Shelf(name="first", remarks=[Remark(text="moves", author="ann")]).save()
+    shelf = Shelf(name="second", remarks=[Remark.objects.get()])
+
+    shelf.save()
+
+    assert Remark.objects.get().shelf == shelf

@@ -204,7 +204,7 @@ class Remark(ClusterableModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            kwargs["update_fields"] = {"text", "author"}
+            kwargs["update_fields"] = {"text", "author", "shelf_id"}
         super().save(*args, **kwargs)
 
 
