@@ -13,6 +13,7 @@ from django.db.models.utils import resolve_callables
 from cluster._compat import set_links_raw
 from cluster.fields.managers import HeldRelatedManager
 from cluster.relations import HeldLinks, ensure_state
+from cluster.relations.describe import are_apart
 from cluster.relations.holding import new_list, replace_links
 from cluster.relations.raw_saves import is_set_by_deserializer
 
@@ -36,6 +37,7 @@ class LinkRelatedManager(HeldRelatedManager):
 
         Raises:
             TypeError: An object is of another model; nothing was added.
+            ValueError: An object is from another database; nothing was added.
             DoesNotExist: A key names no object; nothing was added.
         """
         targets = self._targets(objs)
@@ -98,6 +100,7 @@ class LinkRelatedManager(HeldRelatedManager):
 
         Raises:
             TypeError: An object is of another model; nothing was changed.
+            ValueError: An object is from another database; nothing was changed.
             DoesNotExist: A key names no object; nothing was changed.
         """
         if is_set_by_deserializer(self.instance, self.relation.name):
@@ -215,9 +218,23 @@ class LinkRelatedManager(HeldRelatedManager):
         through_key: Any = self.through._meta.get_field(self.field.m2m_reverse_field_name())
         return through_key.target_field
 
+    def _check_databases(self, objs: tuple[Any, ...]) -> None:
+        for each in objs:
+            if (
+                isinstance(each, Model)
+                and are_apart(each, self.instance)
+                and not router.allow_relation(each, self.instance)
+            ):
+                # Django's own words.
+                raise ValueError(
+                    f'Cannot add "{each!r}": instance is on database "{self.instance._state.db}", '
+                    f'value is on database "{each._state.db}"'
+                )
+
     def _targets(self, objs: tuple[Any, ...]) -> list[Model]:
         """Return the objects meant, in the order given; those named by key are fetched in one query."""
         self._check_models(objs)
+        self._check_databases(objs)
         keys = [self._key(each) for each in objs if not isinstance(each, Model)]
         found, wanted = self._fetch(keys) if keys else {}, iter(keys)
         return [each if isinstance(each, Model) else found[next(wanted)] for each in objs]

@@ -75,7 +75,7 @@ class Relation:
         Raises:
             ValueError: The database router does not allow the two to be related.
         """
-        if parent is None or router.routers or _are_apart(child, parent):
+        if parent is None or router.routers or are_apart(child, parent):
             setattr(child, self.field.name, parent)
             return
         # What Django's descriptor does where there is no router to ask.
@@ -92,8 +92,9 @@ class Relation:
         return bool(self.is_child and self.field.null and self.rel.on_delete is SET_NULL)
 
 
-def _are_apart(child: Model, parent: Model) -> bool:
-    return child._state.db != parent._state.db and child._state.db is not None and parent._state.db is not None
+def are_apart(instance: Model, other: Model) -> bool:
+    """Whether two instances are known to be of different databases."""
+    return instance._state.db != other._state.db and instance._state.db is not None and other._state.db is not None
 
 
 class Relations(Mapping[str, Relation]):

@@ -115,3 +115,25 @@ def test_a_cluster_is_copied_to_a_database_that_is_no_primary_of_the_other(
     band.save(using=using)
 
     assert primary(Member) == ["member 0", "member 1", "member 2"]
+
+
+@pytest.mark.parametrize("call", ["add", "set"])
+def test_an_object_of_another_database_cannot_be_linked(call: str) -> None:
+    """Its key may be another object's there."""
+    band, genre = Band.objects.create(name="x"), Genre.objects.using("other").create(name="rock")
+    change = getattr(band.genres, call)
+
+    with pytest.raises(
+        ValueError, match=r'^Cannot add "<Genre: rock>": instance is on database "default", value is on'
+    ):
+        change([genre] if call == "set" else genre)
+
+    assert not band.genres.is_deferring
+
+
+def test_an_object_of_the_primary_can_be_linked_to_one_of_a_replica(band: Band) -> None:
+    band.genres.add(Genre.objects.using("default").create(name="ska"))
+
+    band.save()
+
+    assert primary(Band.genres.through) == ["folk", "rock", "ska"]
