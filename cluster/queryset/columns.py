@@ -2,6 +2,7 @@
 
 Values are taken in the form in which the database would compare them (``Field.get_prep_value``). A key that does not
 exist yet (of an unsaved instance, or of a foreign key to one) reads as an ``UnsavedKey``, which is equal by identity.
+So does the place of an unsaved instance that is ordered with respect to its parent: it comes after those in use.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Model
 from django.db.models.expressions import DatabaseDefault, Value
+from django.db.models.fields.proxy import OrderWrt
 from django.utils import timezone
 
 from cluster.errors import NotInMemoryError
@@ -188,14 +190,14 @@ def column_reader(field: models.Field[Any, Any]) -> Reader:
     read = plain_reader(field)
     if field.is_relation:
         read = _foreign_key_reader(field, read)
-    if field.primary_key:
+    if field.primary_key or isinstance(field, OrderWrt):
         read = _own_key_reader(read)
     return read
 
 
 def may_be_unsaved(field: models.Field[Any, Any]) -> bool:
-    """Tell whether a column can read as an ``UnsavedKey``."""
-    return field.is_relation or field.primary_key
+    """Tell whether a column can read as an ``UnsavedKey``: also the place of a row that is ordered by its parent."""
+    return field.is_relation or field.primary_key or isinstance(field, OrderWrt)
 
 
 def _foreign_key_reader(field: Any, read: Reader) -> Reader:

@@ -366,6 +366,28 @@ def test_children_in_the_order_of_their_parent_are_numbered_as_they_are_held() -
     assert list(symphony.movements.values_list("tempo", "_order")) == [("a", 0), ("b", 1), ("c", 2)]
 
 
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda movements: movements.all(),
+        lambda movements: movements.reverse(),
+        lambda movements: movements.order_by("-_order", "tempo"),
+        lambda movements: movements.filter(tempo__gt="a"),
+        lambda movements: [movements.first(), movements.last(), movements.latest("_order"), movements.all()[2]],
+    ],
+    ids=["all", "reversed", "named", "filtered", "single"],
+)
+def test_new_children_in_the_order_of_their_parent_come_last_before_they_are_saved(look: Any) -> None:
+    Symphony(title="s", movements=[Movement(tempo="c"), Movement(tempo="b")]).save()
+    symphony = Symphony.objects.get()
+    symphony.movements.add(Movement(tempo="a"), Movement(tempo="d"))
+
+    held = [movement.tempo for movement in look(symphony.movements)]
+    symphony.save()
+
+    assert held == [movement.tempo for movement in look(symphony.movements)]
+
+
 def test_auto_now_moves_on_a_change_alone() -> None:
     Band(name="b", attachments=[Attachment() for _ in range(4)]).save()
     times = dict(Attachment.objects.values_list("pk", "changed"))
