@@ -52,7 +52,7 @@ class Table:
         self.items = items
         self.using = using
         self.images = {id(each): image_of(each.instance) for each in items}
-        self.replaced = leaving | {each.instance.pk for each in items if has_row(each.instance)}
+        self.replaced = leaving | {each.instance.pk for each in items if each.takes_row}
 
     def check_unique(self) -> None:
         """Check unique fields, ``unique_together``, ``unique_for_*`` and keys of new rows."""

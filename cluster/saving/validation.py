@@ -101,6 +101,11 @@ class Checked:
         """Whether fields are all to be validated."""
         return self.exclude.isdisjoint(names)
 
+    @property
+    def takes_row(self) -> bool:
+        """Whether the save writes a row that is there: the object's own, or one that a new child names by its key."""
+        return has_row(self.instance) or (bool(self.parent_keys) and not is_new(self.instance))
+
     def leave_out_errors(self) -> None:
         """Validate the fields that have an error so far no further, as ``full_clean()`` does step by step."""
         self.exclude |= self.errors.keys() - {NON_FIELD_ERRORS}

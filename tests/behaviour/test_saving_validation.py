@@ -288,6 +288,22 @@ def test_children_with_composite_keys_and_with_links_are_validated() -> None:
     assert problems(band) == {}
 
 
+def test_a_new_child_that_names_a_row_of_its_parent_is_no_conflict_with_that_row() -> None:
+    """The save writes the row."""
+    Tour(name="t", stops=[Stop(number=1), Stop(number=2)]).save()
+    Shelf(name="s", boxes=[Box(code="a", position=1), Box(code="b", position=2)]).save()
+    tour, shelf, box = Tour.objects.get(), Shelf.objects.get(), Box.objects.get(code="a")
+    tour.stops.add(Stop(number=1, place="new"))
+    shelf.boxes.set([Box(pk=box.pk, code="a", position=1, note="new"), Box(code="b", position=3)])
+
+    assert problems(tour) == {}
+    assert problems(shelf) == {}
+    tour.save()
+    shelf.save()
+    assert set(Stop.objects.values_list("number", "place")) == {(1, "new"), (2, "")}
+    assert set(Box.objects.values_list("code", "note")) == {("a", "new"), ("b", "")}
+
+
 def test_a_key_that_is_excluded_is_not_compared_with_other_rows() -> None:
     Country.objects.create(code="de", name="Germany")
 
