@@ -177,6 +177,7 @@ class Content:
         if original is not None:
             if self.relation.is_child:
                 self.replay.take_over(each, original, known or None, self.skipped)
+            self._take_notes(held, original, self.later, each)
         elif _has_changed(each, known):
             self._know(key, known)
             self._add(held, each)
@@ -202,9 +203,12 @@ class Content:
             add_children(self.parent, self.relation, held, [child])
             return
         held.add(child)
-        for links, noted in ((self.kept, child), (self.later, each)):
-            if isinstance(held, HeldLinks) and isinstance(links, HeldLinks):
-                held.take_notes(child, links, noted)
+        self._take_notes(held, child, self.kept, child)
+        self._take_notes(held, child, self.later, each)
+
+    def _take_notes(self, held: HeldList, target: Model, links: HeldList | None, noted: Model) -> None:
+        if isinstance(held, HeldLinks) and isinstance(links, HeldLinks):
+            held.take_notes(target, links, noted)
 
 
 def _has_changed(instance: Model, known: dict[str, Any]) -> bool:

@@ -364,6 +364,22 @@ def test_what_links_are_to_have_is_kept_for_objects_that_are_declared_again() ->
     assert Appearance.objects.get().stage == "side"
 
 
+def test_links_that_are_made_anew_have_what_they_were_made_with_last() -> None:
+    band, festival = Band.objects.create(name="x"), Festival.objects.create(name="x")
+    Appearance.objects.create(festival=festival, band=band, stage="stored")
+
+    with rolled_back():
+        festival.bands.remove(band)
+        festival.bands.add(band, through_defaults={"stage": "kept"})
+        festival.save()
+        festival.bands.remove(band)
+        festival.bands.add(band, through_defaults={"stage": "later"})
+
+    assert Appearance.objects.get().stage == "stored"
+    festival.save()
+    assert Appearance.objects.get().stage == "later"
+
+
 def test_keys_to_reloaded_siblings_become_keys_to_the_kept_ones() -> None:
     shelf = Shelf(name="shelf", boxes=[Box(code="box", position=1)])
     first = Thing(name="first")
