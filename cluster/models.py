@@ -54,15 +54,6 @@ class ClusterableModel(Serializable):
     class Meta:
         abstract = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if not kwargs or (names := relations_of(type(self)).names).isdisjoint(kwargs):
-            super().__init__(*args, **kwargs)
-            return
-        values = {name: kwargs.pop(name) for name in names.intersection(kwargs)}
-        super().__init__(*args, **kwargs)
-        for name, value in values.items():
-            setattr(self, name, value)
-
     def __copy__(self) -> Self:
         """Return an independent cluster: the children are copied with it and point at the copy."""
         return copy_in_memory(self)

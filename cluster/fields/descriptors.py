@@ -34,8 +34,14 @@ class HeldRelationDescriptor:
             super().__set__(instance, value)  # type: ignore[misc]
 
 
-class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor):  # type: ignore[misc, type-arg]
-    """The reverse side of a ``ParentalKey``."""
+class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor, property):  # type: ignore[misc, type-arg]
+    """The reverse side of a ``ParentalKey``.
+
+    A property, because the constructor of Django's models, ``get_or_create()`` and ``update_or_create()`` take the names
+    of fields and of properties that can be set, and a reverse relation goes by its name in queries among the fields.
+    """
+
+    fset = HeldRelationDescriptor.__set__
 
     @cached_property
     def related_manager_cls(self) -> Any:

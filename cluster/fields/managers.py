@@ -18,7 +18,7 @@ from cluster.fields.prefetching import PrefetchPlan, prefetch_held_and_live
 from cluster.fields.quick_answers import quick_answers
 from cluster.queryset import WholeQuerySets, held_queryset, whole_querysets
 from cluster.relations import HeldList, Relation
-from cluster.relations.holding import RelationSource, begin_holding, held_list
+from cluster.relations.holding import begin_holding, held_list, source_of
 from cluster.relations.state import has_row
 from cluster.saving import commit_relation
 
@@ -144,7 +144,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
             if has_row(self.instance):
                 return self.get_live_queryset()
             held = self.get_object_list()
-        source = RelationSource(self.instance, self.relation, held)
+        source = source_of(self.instance, self.relation, held)
         if self.whole is None:
             return held_queryset(super().get_queryset(), source)
         return self.whole.over(source, self._db, self._hints)
@@ -185,7 +185,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     def _apply_rel_filters(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.is_deferring or not has_row(self.instance):
-            return held_queryset(queryset, RelationSource(self.instance, self.relation, self.get_object_list()))
+            return held_queryset(queryset, source_of(self.instance, self.relation, self.get_object_list()))
         restricted: QuerySet[Any] = self.live_manager._apply_rel_filters(queryset)
         return restricted
 

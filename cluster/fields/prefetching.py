@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model
 
 from cluster.queryset import held_queryset
-from cluster.relations.holding import RelationSource, held_list
+from cluster.relations.holding import held_list, source_of
 from cluster.relations.state import has_row
 
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ def _held(manager: HeldRelatedManager, instance: Model, querysets: Sequence[Any]
         return list(own.get_queryset())
     restricted = querysets[0]._chain()
     restricted._prefetch_related_lookups = ()
-    return list(held_queryset(restricted, RelationSource(instance, manager.relation, own.get_object_list())))
+    return list(held_queryset(restricted, source_of(instance, manager.relation, own.get_object_list())))

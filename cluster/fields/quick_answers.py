@@ -17,10 +17,16 @@ class QuickAnswers:
     relation: Any
     model: Any
     get_queryset: Any
+    whole: Any
+    _db: str | None
+    _hints: dict[str, Any]
 
     def all(self) -> Any:
         """Return everything in the relation."""
-        return self.get_queryset()
+        held = held_list(self.instance, self.relation)
+        if held is None or held.source is None:
+            return self.get_queryset()
+        return self.whole.over(held.source, self._db, self._hints)
 
     def count(self) -> int:
         """Count the objects."""

@@ -13,7 +13,7 @@ from django.db.models.sql import Query
 from cluster.queryset.held_query import HeldQuery
 from cluster.queryset.iterables import HeldModelIterable
 from cluster.queryset.merging import HeldMerges
-from cluster.queryset.plain import EMPTY, PlainQuery
+from cluster.queryset.plain import EMPTY, UNORDERED, PlainQuery
 from cluster.queryset.plain_methods import PlainMethods
 from cluster.queryset.private import queryset_defaults
 from cluster.queryset.source import Source
@@ -211,11 +211,12 @@ class WholeQuerySets:
         new: The held form of a new queryset of which nothing was asked yet.
     """
 
-    __slots__ = ("_class", "_model", "_own")
+    __slots__ = ("_class", "_model", "_own", "_plain")
 
     def __init__(self, new: FakeQuerySet) -> None:
         self._class = type(new)
         self._model = new.model
+        self._plain = EMPTY if new.model._meta.ordering else UNORDERED
         # What a constructor of the user's sets besides, or unlike, Django's.
         known = ("model", "_source", "_plain", "_query")
         self._own = {k: v for k, v in vars(new).items() if k not in known and v != _DEFAULTS.get(k, self)}
@@ -231,7 +232,7 @@ class WholeQuerySets:
         queryset = object.__new__(self._class)
         queryset.model = self._model
         queryset._source = source
-        queryset._plain = EMPTY
+        queryset._plain = self._plain
         if using or hints or self._own:
             queryset.__dict__.update(self._own, _db=using, _hints=hints)
         return queryset

@@ -76,7 +76,7 @@ class PlainQuery:
         copy.filters = (*self.filters, added)
         return copy
 
-    def ordered(self, order: tuple[str, ...], terms: tuple[Term, ...]) -> PlainQuery:
+    def ordered(self, order: tuple[str, ...] | None, terms: tuple[Term, ...]) -> PlainQuery:
         """Return this in another order."""
         copy = self.copy()
         copy.order = order
@@ -142,8 +142,6 @@ class PlainQuery:
         terms = self.terms_for(queryset.model)
         if terms is None:
             return None
-        if self is EMPTY and not terms:
-            return list(queryset._source.instances())
         instances = self.selected(queryset._source, queryset.get_using)
         if terms and len(instances) > 1:
             instances = self._ordered(instances, terms, queryset)
@@ -163,6 +161,9 @@ class PlainQuery:
 
 
 EMPTY = PlainQuery()
+
+UNORDERED = EMPTY.ordered(None, ())
+"""What is asked of a new queryset of a model without an ordering: everything, as it comes."""
 
 
 def plain_shown(model: type[Model], fields: tuple[str, ...], style: str) -> Shown | None:

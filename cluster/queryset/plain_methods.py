@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 from django.db.models.query import MAX_GET_RESULTS, FlatValuesListIterable, ValuesIterable, ValuesListIterable
 
-from cluster.queryset.plain import PlainQuery, plain_shown
+from cluster.queryset.plain import UNORDERED, PlainQuery, plain_shown
 from cluster.queryset.plain_lookups import plain_filter
 from cluster.queryset.plain_orders import asked_order
 from cluster.queryset.private import DjangoQuerySet
@@ -36,8 +36,10 @@ class PlainMethods(DjangoQuerySet):
     # Results ---------------------------------------------------------------------------------------------------------
 
     def _fetch_all(self) -> None:
-        if self._result_cache is None and self._plain is not None:
-            self._result_cache = self._plain.results(self)
+        plain = self._plain
+        if self._result_cache is None and plain is not None:
+            # Most relations are read whole, and most have a few rows: that way is the shortest.
+            self._result_cache = list(self._source.instances()) if plain is UNORDERED else plain.results(self)
         if self._result_cache is None or self._prefetch_related_lookups:
             super()._fetch_all()
 

@@ -100,14 +100,13 @@ def are_apart(instance: Model, other: Model) -> bool:
 class Relations(Mapping[str, Relation]):
     """The relations of one model by name; ``children`` and ``links`` are the two kinds, in order of definition."""
 
-    __slots__ = ("_by_name", "children", "links", "model", "names")
+    __slots__ = ("_by_name", "children", "links", "model")
 
     def __init__(self, model: type[Model], children: tuple[Relation, ...], links: tuple[Relation, ...]) -> None:
         self.model = model
         self.children = children
         self.links = links
         self._by_name = {relation.name: relation for relation in (*children, *links)}
-        self.names = frozenset(self._by_name)
 
     def __getitem__(self, name: str) -> Relation:
         return self._by_name[name]

@@ -9,6 +9,7 @@ from typing import Any, Self, overload
 from django.db.models import Model
 
 from cluster._compat import is_pk_set
+from cluster.queryset import Source
 from cluster.relations.describe import tables_of
 
 Key = tuple[type[Model], Any]
@@ -37,9 +38,12 @@ class HeldList(Sequence[Model]):
 
     Every object has a slot; one that equals a held object takes its slot. The index is made on first use, so that a
     list can be unpickled before its objects are whole.
+
+    Attributes:
+        source: What querysets see of the list; ``None`` until the first is made.
     """
 
-    __slots__ = ("_index", "_next", "_slots")
+    __slots__ = ("_index", "_next", "_slots", "source")
 
     def __init__(self, objects: Iterable[Model] = ()) -> None:
         self._fill(list(objects))
@@ -48,6 +52,7 @@ class HeldList(Sequence[Model]):
         self._slots: dict[int, Model] = dict(enumerate(objects))
         self._next = len(objects)
         self._index: SlotIndex | None = None
+        self.source: Source | None = None
 
     def __len__(self) -> int:
         if self._index is None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.errors import ForeignChildError, HeldRelationsError, Problem
+from cluster.queryset import Source
 from cluster.relations.describe import Relation
 from cluster.relations.held import HeldList
 from cluster.relations.held_links import HeldLinks
@@ -134,11 +135,15 @@ def refuse_to_drop(instance: Model, operation: str) -> None:
         )
 
 
-class RelationSource:
-    """The rows of a held relation as a queryset sees them; changes go to the held list (`cluster.queryset.Source`).
+def source_of(parent: Model, relation: Relation, held: HeldList) -> Source:
+    """Return what querysets see of a held list: made once for each list, which stays with its parent."""
+    if held.source is None:
+        held.source = RelationSource(parent, relation, held)
+    return held.source
 
-    Not a frozen dataclass, which takes longer to make: every use of a relation makes one.
-    """
+
+class RelationSource:
+    """The rows of a held relation as a queryset sees them; changes go to the held list (`cluster.queryset.Source`)."""
 
     __slots__ = ("held", "parent", "relation")
 

@@ -466,3 +466,19 @@ class Ticket(models.Model):
             models.UniqueConstraint(fields=["show", "seat"], name="ticket_seat_once"),
             models.CheckConstraint(condition=Q(price__gte=0), name="ticket_price_not_negative"),
         ]
+
+
+class Poll(ClusterableModel):
+    """A parent whose relations have the names that Django gives them, which are not those of queries."""
+
+    text = models.CharField(max_length=40)
+
+
+class Choice(ClusterableModel):
+    poll = ParentalKey(Poll)
+    text = models.CharField(max_length=40)
+
+
+class Vote(models.Model):
+    choice = ParentalKey(Choice, related_name="votes", related_query_name="vote")
+    voter = models.CharField(max_length=40)
