@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models.fields.related_descriptors import ManyToManyDescriptor, ReverseManyToOneDescriptor
@@ -18,37 +19,58 @@ class HeldRelationDescriptor:
     """Gives the relation's manager, and takes assignments; on a plain model it does what Django does.
 
     Historical models in migrations are plain: they derive from ``models.Model`` alone.
+
+    Attributes:
+        parent_model: The model that has the relation.
+        held_manager_class: Returns the manager class that can hold, which stands beside Django's own.
     """
 
-    related_manager_cls: Any
+    parent_model: Any
+    held_manager_class: Callable[[type[Any]], type[Any]]
+
+    @cached_property
+    def is_holding(self) -> bool:
+        """Whether the instances of the parent's class can hold relations."""
+        return issubclass(self.parent_model, Clusterable)
+
+    @cached_property
+    def related_manager_cls(self) -> Any:
+        """The manager class: Django's own, or the one that can hold."""
+        live = super().related_manager_cls  # type: ignore[misc]
+        return self.held_manager_class(live) if self.is_holding else live
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is None or not isinstance(instance, Clusterable):
+        if instance is None or not self.is_holding:
             return super().__get__(instance, owner)  # type: ignore[misc]
         return self.related_manager_cls.of(instance)
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if isinstance(instance, Clusterable):
+        if self.is_holding:
             self.related_manager_cls.of(instance).set(value)
         else:
             super().__set__(instance, value)  # type: ignore[misc]
 
 
-class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor, property):  # type: ignore[misc, type-arg]
+class ChildRelationDescriptor(  # type: ignore[misc]
+    HeldRelationDescriptor,
+    ReverseManyToOneDescriptor,  # type: ignore[type-arg]
+    property,
+):
     """The reverse side of a ``ParentalKey``.
 
-    A property, because the constructor of Django's models, ``get_or_create()`` and ``update_or_create()`` take the names
-    of fields and of properties that can be set, and a reverse relation goes by its name in queries among the fields.
+    A property, because the constructor of Django's models, ``get_or_create()`` and ``update_or_create()`` take the
+    names of fields and of properties that can be set. Among the fields, a reverse relation has its name in queries.
     """
 
     fset = HeldRelationDescriptor.__set__
 
-    @cached_property
-    def related_manager_cls(self) -> Any:
-        """The manager class: Django's own, or the one that can hold."""
-        live = super().related_manager_cls
-        if not issubclass(self.rel.model, Clusterable):
-            return live
+    @property
+    def parent_model(self) -> Any:
+        """The model that has the relation."""
+        return self.rel.model
+
+    def held_manager_class(self, live: type[Any]) -> type[Any]:
+        """Return the manager class that can hold, which stands beside Django's own."""
         superclass = self.rel.related_model._default_manager.__class__
         return build_manager_class(ChildRelatedManager, superclass, child_relation(self.rel), live)
 
@@ -56,11 +78,12 @@ class ChildRelationDescriptor(HeldRelationDescriptor, ReverseManyToOneDescriptor
 class ParentalManyToManyDescriptor(HeldRelationDescriptor, ManyToManyDescriptor):  # type: ignore[misc, type-arg]
     """The forward side of a ``ParentalManyToManyField``."""
 
-    @cached_property
-    def related_manager_cls(self) -> Any:
-        """The manager class: Django's own, or the one that can hold."""
-        live = super().related_manager_cls
-        if not issubclass(self.field.model, Clusterable):
-            return live
+    @property
+    def parent_model(self) -> Any:
+        """The model that has the relation."""
+        return self.field.model
+
+    def held_manager_class(self, live: type[Any]) -> type[Any]:
+        """Return the manager class that can hold, which stands beside Django's own."""
         superclass = self.rel.model._default_manager.__class__
         return build_manager_class(LinkRelatedManager, superclass, link_relation(self.field), live)

@@ -7,6 +7,7 @@ filters of its ``get_queryset()`` hold in memory too. Where the relation is live
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asgiref.sync import sync_to_async
@@ -44,16 +45,29 @@ def build_manager_class(
         "relation": relation,
         "live_manager_class": live_manager_class,
         "whole": whole,
-        "is_made_plainly": superclass.__init__ is BaseManager.__init__ and _maker(superclass) is _maker(BaseManager),
         "__module__": kind.__module__,
         **(quick_answers(superclass) if whole else {}),
     }
-    return type(kind.__name__, (kind, superclass), attributes)
+    manager_class = type(kind.__name__, (kind, superclass), attributes)
+    if superclass.__init__ is BaseManager.__init__ and _maker(superclass) is _maker(BaseManager):
+        _make_plainly(manager_class)
+    return manager_class
 
 
 def _maker(manager_class: type[Any]) -> Any:
     """Return what makes instances of a class; inherited ones are the same object."""
     return manager_class.__new__
+
+
+def _make_plainly(manager_class: Any) -> None:
+    """Put on the class what each manager of it has, so that making one sets the instance alone.
+
+    Each use of a relation makes a manager, and no class of the user's has a say in how.
+    """
+    for name, value in vars(manager_class(None)).items():
+        setattr(manager_class, name, value)
+    manager_class._hints = MappingProxyType({})
+    manager_class.is_made_plainly = True
 
 
 def related_manager_of(instance: Model, name: str) -> Any:
@@ -71,11 +85,10 @@ class HeldRelatedManager(AltersData, ManagerBase):
     relation: ClassVar[Relation]
     live_manager_class: ClassVar[type[Any]]
     whole: ClassVar[WholeQuerySets | None]
-    is_made_plainly: ClassVar[bool]
-    template: ClassVar[dict[str, Any] | None] = None
+    is_made_plainly: ClassVar[bool] = False
     do_not_call_in_templates = True
 
-    def __init__(self, instance: Model) -> None:
+    def __init__(self, instance: Any) -> None:
         super().__init__()
         self.instance = instance
         self.model = self.relation.related_model
@@ -83,17 +96,11 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     @classmethod
     def of(cls, instance: Model) -> Any:
-        """Return the manager of one instance.
-
-        Attribute access makes one each time, so where no class of the user's has a say in it, the attributes of the
-        first are taken again.
-        """
+        """Return the manager of one instance."""
         if not cls.is_made_plainly:
             return cls(instance)
-        if cls.template is None:
-            cls.template = {name: value for name, value in vars(cls(instance)).items() if name != "instance"}
         manager = object.__new__(cls)
-        manager.__dict__.update(cls.template, instance=instance, _hints={})
+        manager.instance = instance
         return manager
 
     def __call__(self, *, manager: str) -> Any:

@@ -10,12 +10,11 @@ from typing import Any
 from django.contrib.contenttypes.fields import GenericRelation, ReverseGenericManyToOneDescriptor
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import CharField, IntegerField, Model, QuerySet, UUIDField
-from django.utils.functional import cached_property
 
 from cluster.fields.child_manager import ChildRelatedManager
 from cluster.fields.descriptors import HeldRelationDescriptor
 from cluster.fields.managers import build_manager_class
-from cluster.relations import Clusterable, Relation
+from cluster.relations import Relation
 from cluster.relations.describe import DescribedField
 
 
@@ -163,12 +162,13 @@ class TaggedItemsRelation(DescribedField, GenericRelation):
 class TaggedItemsDescriptor(HeldRelationDescriptor, ReverseGenericManyToOneDescriptor):  # type: ignore[misc]
     """What the class of a tagged object has under the name of the relation."""
 
-    @cached_property
-    def related_manager_cls(self) -> Any:
-        """The manager class: Django's own, or the one that can hold."""
-        live = super().related_manager_cls
+    @property
+    def parent_model(self) -> Any:
+        """The model that has the relation."""
+        return self.rel.field.model
+
+    def held_manager_class(self, live: type[Any]) -> type[Any]:
+        """Return the manager class that can hold, which stands beside Django's own."""
         relation: Any = self.rel.field
-        if not issubclass(relation.model, Clusterable):
-            return live
         superclass = self.rel.model._default_manager.__class__
         return build_manager_class(ChildRelatedManager, superclass, relation.child_relation(), live)
