@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -446,3 +448,15 @@ def test_a_parent_that_holds_nothing_to_write_may_be_created_in_bulk():
 
     assert list(held) == []
     assert Band.objects.get().name == "x"
+
+
+def test_a_manager_keeps_no_instance_alive_but_its_own():
+    descriptor = type(Band.members)(Band.members.rel)
+    band = Band(name="the first whose relation is used")
+    descriptor.__get__(band, Band).all()
+    alive = weakref.ref(band)
+
+    del band
+    gc.collect()
+
+    assert alive() is None
