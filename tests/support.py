@@ -1,12 +1,11 @@
-"""Builders of clusters, and faults to inject, for all tests."""
+"""Builders of clusters, and looks at the database, for all tests."""
 
 from __future__ import annotations
 
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
@@ -14,71 +13,6 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.testapp.models import Album, Band, Credit, Genre, Member, Person, Song, Verse
-
-WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE")
-
-
-class InjectedFault(Exception):
-    """The failure that a test asked for."""
-
-
-class FailAt:
-    """An execute wrapper that raises at the ``nth`` statement (counted from 1) and lets all others through.
-
-    Attributes:
-        seen: How many statements came by.
-    """
-
-    def __init__(self, nth: int, error: type[Exception] = InjectedFault) -> None:
-        self.nth = nth
-        self.error = error
-        self.seen = 0
-
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        self.seen += 1
-        if self.seen == self.nth:
-            raise self.error(f"statement {self.nth}: {sql}")
-        return execute(sql, params, many, context)
-
-
-@contextmanager
-def fail_at(nth: int, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[FailAt]:
-    """Fail the ``nth`` statement on a database inside the block."""
-    wrapper = FailAt(nth)
-    with connections[using].execute_wrapper(wrapper):
-        yield wrapper
-
-
-class StatementLog:
-    """An execute wrapper that keeps the text of every statement.
-
-    Attributes:
-        statements: The texts in order.
-    """
-
-    def __init__(self) -> None:
-        self.statements: list[str] = []
-
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        self.statements.append(sql)
-        return execute(sql, params, many, context)
-
-    def of(self, verb: str, table: str = "") -> list[str]:
-        """Return the statements that start with a verb and name a table."""
-        return [sql for sql in self.statements if sql.lstrip().upper().startswith(verb) and table in sql]
-
-    @property
-    def writes(self) -> list[str]:
-        """The statements that change rows."""
-        return [sql for sql in self.statements if sql.lstrip().upper().startswith(WRITES)]
-
-
-@contextmanager
-def logged_statements(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[StatementLog]:
-    """Log what is executed on a database inside the block."""
-    log = StatementLog()
-    with connections[using].execute_wrapper(log):
-        yield log
 
 
 def stored_rows(*, using: str = DEFAULT_DB_ALIAS, app_label: str = "testapp") -> dict[str, list[tuple[Any, ...]]]:

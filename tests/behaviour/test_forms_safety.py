@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from cluster.forms import clusterform_factory
-from tests.support import logged_statements, stored_rows
+from cluster.testing import logged_statements
+from tests.support import stored_rows
 from tests.testapp.models import Band, Biography, Member, Show, Ticket
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import pytest
 from django.forms import inlineformset_factory
 
 from cluster.forms import clusterform_factory
+from cluster.testing import logged_statements
 from tests.faults.app.models import Box, Label, Shelf, Sticker, Visit
-from tests.support import logged_statements
 from tests.testapp.models import Album, Band, City, Country, Show, Ticket
 from tests.testapp.models import Label as Company
 

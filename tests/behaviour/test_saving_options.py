@@ -13,8 +13,9 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from cluster.relations.state import STATE
 from cluster.saving import PlannedDelete, PlannedInsert, PlannedLink, PlannedUnlink, PlannedUpdate, SavePlan
 from cluster.signals import cluster_saved
+from cluster.testing import logged_statements
 from tests.faults.app.models import Box, Diary, Page, Shelf
-from tests.support import build_band, build_full_band, logged_statements, stored_rows
+from tests.support import build_band, build_full_band, stored_rows
 from tests.testapp.models import (
     Album,
     Anthem,

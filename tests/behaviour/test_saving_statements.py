@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from cluster.testing import StatementLog, logged_statements
 from tests.faults.app.models import Box, Shelf
-from tests.support import StatementLog, build_album, build_band, logged_statements
+from tests.support import build_album, build_band
 from tests.testapp.models import Album, Band, Genre, Member, Node, Show, Song, Ticket
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,9 @@ from django.test.utils import isolate_apps
 from cluster.fields import ParentalKey
 from cluster.models import ClusterableModel
 from cluster.saving.frozen import frozen
+from cluster.testing import logged_statements
 from tests.faults.app.models import Binder, Box, Flag, Label, Lid, Poster, Sheet, Shelf, Sticker, Thing, Visit
-from tests.support import build_band, build_full_band, logged_statements, stored_rows
+from tests.support import build_band, build_full_band, stored_rows
 from tests.testapp.models import (
     Album,
     Attachment,

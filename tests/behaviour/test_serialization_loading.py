@@ -13,7 +13,8 @@ from cluster.serialization import (
     from_serializable_data_many,
     model_from_serializable_data,
 )
-from tests.support import build_full_band, logged_statements
+from cluster.testing import logged_statements
+from tests.support import build_full_band
 from tests.testapp.models import (
     Album,
     Band,

@@ -15,7 +15,8 @@ from django.test import override_settings
 
 from cluster.errors import ClusterCycleError, SerializedDataError
 from cluster.serialization import get_field_value, get_serializable_data_for_fields, serializable_data_for
-from tests.support import build_band, build_full_band, logged_statements
+from cluster.testing import logged_statements
+from tests.support import build_band, build_full_band
 from tests.testapp.models import (
     Attachment,
     Band,

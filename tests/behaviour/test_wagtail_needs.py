@@ -10,9 +10,10 @@ from django.forms import ModelForm
 from django.test import modify_settings
 
 from cluster.forms import clusterform_factory
+from cluster.testing import logged_statements
 from tests.behaviour.test_forms_validation import submission
 from tests.faults.app.models import Diary, Page, Remark, Shelf
-from tests.support import build_band, logged_statements
+from tests.support import build_band
 from tests.testapp.models import Album, Band, Song
 
 pytestmark = pytest.mark.django_db

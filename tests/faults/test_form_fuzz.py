@@ -14,7 +14,8 @@ from django.db import transaction
 from django.http import QueryDict
 
 from cluster.forms import clusterform_factory
-from tests.support import logged_statements, stored_rows
+from cluster.testing import logged_statements
+from tests.support import stored_rows
 from tests.testapp.models import Album, Band, Genre, Instrument, Label, Member, Show, Song, Ticket, Verse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]

@@ -11,8 +11,9 @@ from django.db import IntegrityError, transaction
 from taggit.models import TaggedItem
 
 from cluster.copying import copy_cluster
+from cluster.testing import logged_statements
 from tests.roundtrip.app.models import Exhibit, Exhibition, Hall, Keyword, Loan, Museum, Ownership, Remark
-from tests.support import logged_statements, stored_rows
+from tests.support import stored_rows
 from tests.testapp.models import Band, Collaboration
 
 pytestmark = pytest.mark.django_db

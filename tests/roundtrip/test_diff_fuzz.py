@@ -12,8 +12,8 @@ from django.db import connection
 
 from cluster.comparing import apply, diff, merge
 from cluster.errors import ClusterError
+from cluster.testing import StatementLog
 from tests.roundtrip.test_json_fuzz import mutated, small_band
-from tests.support import StatementLog
 from tests.testapp.models import Band
 from tests.upgrade.app.models import Archive, Subject
 from tests.upgrade.clusters import full_archive

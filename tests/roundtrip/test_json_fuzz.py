@@ -10,7 +10,8 @@ from django.db import connection
 from django.db.models.signals import post_init
 
 from cluster.errors import SerializedDataError
-from tests.support import StatementLog, build_full_band
+from cluster.testing import StatementLog
+from tests.support import build_full_band
 from tests.testapp.models import Album, Band, Genre, Label
 from tests.upgrade.app.models import Archive, Subject
 from tests.upgrade.clusters import full_archive

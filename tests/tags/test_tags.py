@@ -19,7 +19,7 @@ from taggit.models import Tag, TaggedItem
 
 from cluster.contrib.taggit import ClusterTaggableManager
 from cluster.models import ClusterableModel
-from tests.support import InjectedFault, fail_at, logged_statements
+from cluster.testing import InjectedFault, fail_at, logged_statements
 from tests.tags.app.models import Cafe, Dish, Flavour, Place, TaggedPlace
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 from taggit.models import Tag
 
 from cluster.forms import clusterform_factory
-from tests.support import logged_statements
+from cluster.testing import logged_statements
 from tests.tags.app.models import Dish, Flavour, Place, TaggedDish
 
 pytestmark = pytest.mark.django_db

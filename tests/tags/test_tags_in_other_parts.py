@@ -10,7 +10,7 @@ from taggit.models import Tag
 
 from cluster.comparing import apply, diff, diff_from_database
 from cluster.errors import DiffMismatchError
-from tests.support import logged_statements
+from cluster.testing import logged_statements
 from tests.tags.app.models import Dish, Flavour, Place, TaggedPlace
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from taggit.models import Tag
 
 from cluster.comparing import diff
 from cluster.errors import SerializedDataError
-from tests.support import logged_statements
+from cluster.testing import logged_statements
 from tests.tags.app.models import Badge, BadgedDrink, Dish, Drink, Flavour, Place, Supplier
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,8 @@ from django.core.exceptions import FieldDoesNotExist
 
 from cluster.models import get_all_child_m2m_relations, get_all_child_relations
 from cluster.relations import relations_of
-from tests.support import build_band, logged_statements
+from cluster.testing import logged_statements
+from tests.support import build_band
 from tests.testapp.models import Album, Band, Festival, Genre, Hall, Member, Node, Song, TouringBand, Venue
 
 

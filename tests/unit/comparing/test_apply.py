@@ -10,7 +10,8 @@ from django.core.files.base import ContentFile
 from cluster.comparing import apply, diff, diff_from_database
 from cluster.comparing.snapshots import rows_of
 from cluster.errors import DiffMismatchError
-from tests.support import build_band, build_full_band, logged_statements, stored_rows
+from cluster.testing import logged_statements
+from tests.support import build_band, build_full_band, stored_rows
 from tests.testapp.models import Album, Attachment, Band, Genre, Hall, Member, Node, Show, Song, Tour, Verse
 
 

@@ -4,7 +4,8 @@ import pytest
 from django.db.models import Model
 
 from cluster.models import get_all_child_relations
-from tests.support import build_band, build_full_band, logged_statements
+from cluster.testing import logged_statements
+from tests.support import build_band, build_full_band
 from tests.testapp.models import Album, Band, Member, Node, Song, Verse
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,8 @@ from django.core.exceptions import FieldError
 from cluster.copying import copy_cluster
 from cluster.errors import UniqueCopyError
 from cluster.models import get_all_child_relations
-from tests.support import build_band, build_full_band, logged_statements, stored_rows
+from cluster.testing import logged_statements
+from tests.support import build_band, build_full_band, stored_rows
 from tests.testapp.models import (
     Act,
     Album,

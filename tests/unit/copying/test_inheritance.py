@@ -6,6 +6,7 @@ import pytest
 
 from cluster.errors import NotInMemoryError
 from cluster.models import get_all_child_relations
+from cluster.testing import logged_statements
 from tests.roundtrip.app.models import (
     Caption,
     Fresco,
@@ -18,7 +19,7 @@ from tests.roundtrip.app.models import (
     Sculpture,
     Sketch,
 )
-from tests.support import logged_statements, stored_rows
+from tests.support import stored_rows
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from django.test.utils import isolate_apps
 from cluster.errors import HeldRelationsError, UnsavedParentError
 from cluster.fields import ParentalKey
 from cluster.models import ClusterableModel
-from tests.support import logged_statements
+from cluster.testing import logged_statements
 from tests.testapp.models import (
     Album,
     Article,

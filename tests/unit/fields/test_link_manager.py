@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 from django.db.models.signals import m2m_changed
 
 from cluster.errors import UnsavedParentError
-from tests.support import logged_statements
+from cluster.testing import logged_statements
 from tests.testapp.models import Appearance, Band, Festival, Genre, Label, Node
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,8 @@ import copy
 import pytest
 from django.db.models import Prefetch, prefetch_related_objects
 
-from tests.support import build_band, logged_statements
+from cluster.testing import logged_statements
+from tests.support import build_band
 from tests.testapp.models import Album, Band, Genre, Member, Song
 
 pytestmark = pytest.mark.django_db

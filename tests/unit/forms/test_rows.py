@@ -6,9 +6,9 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 
 from cluster.forms import ClusterForm, clusterform_factory
+from cluster.testing import logged_statements
 from tests.behaviour.test_forms_validation import submission
 from tests.faults.app.models import Box, Shelf
-from tests.support import logged_statements
 from tests.testapp.models import Band, Country, Label, Member, Show, Stop, Ticket, Tour
 
 pytestmark = pytest.mark.django_db
