@@ -14,6 +14,7 @@ from django.db.models import (
     DateField,
     DecimalField,
     F,
+    GenericIPAddressField,
     IntegerField,
     JSONField,
     Model,
@@ -175,6 +176,9 @@ def row_image(instance: Model, known: dict[str, Any]) -> dict[str, Any]:
 
 def as_stored(field: Any, value: Any) -> Any:
     """Return a value as the database will give it back, such as 3 for ``"3"``."""
+    if value == "" and isinstance(field, GenericIPAddressField):
+        # Django writes an empty address as NULL.
+        return None
     try:
         return field.to_python(value)
     except (ValidationError, TypeError, ValueError):

@@ -144,6 +144,15 @@ class Slot(models.Model):
     day = models.DateField(unique=True)
 
 
+class Alarm(models.Model):
+    """Unique in values that databases bound otherwise than Python, or that are empty in forms and NULL in tables."""
+
+    shelf = ParentalKey(Shelf, related_name="alarms")
+    rings = models.DateTimeField(unique=True, null=True, blank=True)
+    lasts = models.DurationField(unique=True, null=True, blank=True)
+    address = models.GenericIPAddressField(unique=True, null=True, blank=True)
+
+
 class Poster(models.Model):
     """Unique in values that cannot be hashed."""
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from cluster.forms import ClusterForm, clusterform_factory
 from cluster.testing import logged_statements
 from tests.behaviour.test_forms_validation import submission
-from tests.faults.app.models import Box, Shelf
+from tests.faults.app.models import Alarm, Box, Shelf
 from tests.testapp.models import Band, Country, Label, Member, Show, Stop, Ticket, Tour
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +95,20 @@ def test_a_text_that_no_database_can_have_is_not_asked_for(text, message):
     paths = ["name", "members[0].country", "members[1].countries", "members[2].name"]
     assert list(form.cluster_errors) == paths
     assert form.cluster_errors["members[0].country"] == [message]
+
+
+ALARMS = clusterform_factory(Shelf, fields=["name"], formsets={"alarms": {"fields": ["rings", "lasts", "address"]}})
+
+
+def test_any_number_of_rows_can_be_without_a_unique_address():
+    shelf = Shelf(name="shelf", alarms=[Alarm(), Alarm(address="::1")])
+    shelf.save()
+    rows = [{"id": each.pk, "address": ""} for each in shelf.alarms.order_by("pk")]
+
+    form = ALARMS(submission("alarms", *rows, {"lasts": "1:00"}, initial=2, name="shelf"), instance=shelf)
+    form.save()
+
+    assert list(Alarm.objects.values_list("address", flat=True)) == [None, None, None]
 
 
 def test_shared_choices_answer_other_questions_as_the_database_does():
