@@ -18,8 +18,8 @@ from cluster.forms.matching import NEW, Match
 from cluster.forms.place import Place
 from cluster.forms.row_validation import validate_beyond
 from cluster.forms.saved_form import SavedForm
+from cluster.forms.storable import can_be_stored
 from cluster.saving.ways import overrides
-from cluster.serialization.targets import can_be_asked
 
 
 class BaseClusterForm(SavedForm):
@@ -161,10 +161,10 @@ class BaseClusterForm(SavedForm):
         return sum(len(errors) for errors in self.cluster_errors.values())
 
     def _clean_fields(self) -> None:
-        """Refuse also the text that no database can have or be asked for: half of a pair of surrogates."""
+        """Refuse also what no database can have or be asked for."""
         super()._clean_fields()
         for name, value in list(self.cleaned_data.items()):
-            if isinstance(value, str) and not can_be_asked(value):
+            if not can_be_stored(value):
                 self.add_error(name, ValidationError(_("Enter a valid value."), code="invalid"))
 
     def _post_clean(self) -> None:

@@ -100,6 +100,35 @@ def test_a_text_that_no_database_can_have_is_not_asked_for(text, message):
 ALARMS = clusterform_factory(Shelf, fields=["name"], formsets={"alarms": {"fields": ["rings", "lasts", "address"]}})
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rings", "0001-01-01 00:00"),
+        ("lasts", "999999999 00:00:00"),
+        ("lasts", "-999999999 00:00:00"),
+    ],
+)
+def test_a_value_that_not_every_database_can_have_is_not_asked_for(name, text):
+    Shelf(name="other", alarms=[Alarm()]).save()
+    form = ALARMS(submission("alarms", {name: text}, name="shelf"))
+
+    assert not form.is_valid()
+
+    assert form.cluster_errors == {f"alarms[0].{name}": ["Enter a valid value."]}
+
+
+def test_the_first_and_the_last_times_are_stored(settings):
+    settings.TIME_ZONE = "UTC"
+    rows = [{"rings": "0001-01-01 00:00", "lasts": "106751991 00:00:00"}, {"rings": "9999-12-31 23:59:59"}]
+
+    ALARMS(submission("alarms", *rows, name="shelf")).save()
+
+    assert {(each.rings.year, each.lasts and each.lasts.days) for each in Alarm.objects.all()} == {
+        (1, 106751991),
+        (9999, None),
+    }
+
+
 def test_any_number_of_rows_can_be_without_a_unique_address():
     shelf = Shelf(name="shelf", alarms=[Alarm(), Alarm(address="::1")])
     shelf.save()
