@@ -41,7 +41,7 @@ class BaseClusterForm(SavedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if self.place is None:
             data = args[0] if args else kwargs.get("data")
-            self.place = Place.top(data or {}, kwargs.get("prefix") or self.prefix)
+            self.place = Place.top(data or {}, kwargs.get("prefix") or self.prefix, kwargs.get("instance"))
         pool, pattern = self.place.pool, self.place.pattern
         self.base_fields = pool.fields_for(type(self), pattern, is_row=self.is_row)
         super().__init__(*args, **kwargs)

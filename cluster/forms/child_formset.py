@@ -32,8 +32,9 @@ class BaseChildFormSet(BaseTransientModelFormSet):
         self.relation: Relation = child_relation(self.fk.remote_field)
         self.rel_name = self.relation.name
         self.covers_all = queryset is None
+        self.instance = self.fk.remote_field.model() if instance is None else instance
         super().__init__(data, files, queryset=queryset, **kwargs)
-        self.take_instance(self.fk.remote_field.model() if instance is None else instance)
+        self.take_instance(self.instance)
 
     def take_instance(self, instance: Any) -> None:
         """Take the parent whose children are edited, before anything is read."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
-from django.db import connections
+from django.db import connections, router
 from django.db.models import IntegerField, Model, QuerySet
 from django.forms import BaseForm, JSONField
 from django.forms.models import ModelChoiceField, apply_limit_choices_to_to_formfield
@@ -218,11 +218,21 @@ def is_shared(field: Any) -> bool:
 
 
 class ChoicePool:
-    """The shared choices of all forms of one cluster's form: one set per form class and field."""
+    """The shared choices of all forms of one cluster's form: one set per form class and field.
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    Args:
+        data: The submission.
+        root: The instance of the whole form, by which routers tell the database; ``None`` if there is none.
+    """
+
+    def __init__(self, data: Mapping[str, Any], root: Model | None) -> None:
         self._names = SubmittedNames(data)
+        self._hints = {} if root is None else {"instance": root}
         self._fields: dict[Any, dict[str, Any]] = {}
+
+    def database_of(self, model: type[Model]) -> str:
+        """Return the database that is asked for rows of a model: where the whole form's instance is, or a router's."""
+        return router.db_for_read(model, **self._hints)
 
     def fields_for(self, form_class: type[BaseForm], place: str, *, is_row: bool) -> dict[str, Any]:
         """Return the base fields for a form or the rows of a formset, those of relations with shared choices.
@@ -249,6 +259,7 @@ class ChoicePool:
         field = copy.deepcopy(field)
         apply_limit_choices_to_to_formfield(field)
         field.limit_choices_to = None
+        field.queryset = self._where_the_root_is(field.queryset)
         pattern = re.compile(f"{place}-{re.escape(name)}" if place else re.escape(name))
         submitted = functools.partial(self._names.values, name, pattern)
         shared = SharedChoices(field.queryset, field.to_field_name or "pk", submitted)
@@ -256,3 +267,9 @@ class ChoicePool:
         if is_row:
             share_options(field.widget)
         return field
+
+    def _where_the_root_is(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return a queryset that names no database for the one from which what is chosen can be related."""
+        named: Any = queryset._db  # type: ignore[attr-defined]
+        database = self.database_of(queryset.model)
+        return queryset if named or queryset.db == database else queryset.using(database)

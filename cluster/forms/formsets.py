@@ -25,6 +25,7 @@ class BaseTransientModelFormSet(Rendered, CheckedRows):
 
     use_required_attribute = False
     fk: ClassVar[Any] = None
+    instance: Any = None
 
     template_name_div = "cluster/forms/formsets/div.html"
     template_name_p = "cluster/forms/formsets/p.html"
@@ -34,7 +35,7 @@ class BaseTransientModelFormSet(Rendered, CheckedRows):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.place = Place.top(self.data, self.prefix)
+        self.place = Place.top(self.data, self.prefix, self.instance)
 
     # Making forms
 

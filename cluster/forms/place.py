@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from django.db.models import Model
+
 from cluster.forms.choices import ChoicePool
 
 
@@ -27,9 +29,9 @@ class Place:
     is_top: bool = False
 
     @classmethod
-    def top(cls, data: Mapping[str, Any], prefix: str | None) -> Self:
-        """Return the place of a form or formset that stands alone."""
-        return cls(ChoicePool(data), re.escape(prefix or ""), is_top=True)
+    def top(cls, data: Mapping[str, Any], prefix: str | None, instance: Model | None = None) -> Self:
+        """Return the place of a form or formset that stands alone, and of the instance that it edits."""
+        return cls(ChoicePool(data, instance), re.escape(prefix or ""), is_top=True)
 
     def of_formset(self, prefix: str, name: str) -> Self:
         """Return the place of a formset of the form at this place."""

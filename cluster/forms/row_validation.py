@@ -46,8 +46,8 @@ def untouched_entries(formset: Any) -> list[Entry]:
 def validate_siblings(formset: Any) -> list[ValidationError]:
     """Judge the rows of one formset by what concerns the children of one parent; return what concerns no single row."""
     rules = [rule for rule in formset_rules(formset) if is_scoped(formset, rule)]
-    judged = entries_of(formset)
-    broken = list(constraint_violations(formset.model, [entry for entry, _ in judged.values()]))
+    judged, using = entries_of(formset), formset.place.pool.database_of(formset.model)
+    broken = list(constraint_violations(formset.model, [entry for entry, _ in judged.values()], using))
     for violation in broken:
         # Such an error concerns one row: it leaves nothing for the formset.
         list(_place(violation, formset, judged))
@@ -57,7 +57,7 @@ def validate_siblings(formset: Any) -> list[ValidationError]:
     entries = [*(entry for entry, _ in judged.values()), *untouched_entries(formset)]
     violations = list(unique_violations(rules, entries))
     if not formset.is_complete:
-        violations += stored_violations(rules, entries, leaving_children(formset))
+        violations += stored_violations(rules, entries, leaving_children(formset), using)
     return [error for violation in violations for error in _place(violation, formset, judged)]
 
 
@@ -81,7 +81,8 @@ def _validate_table(formsets: list[Any]) -> bool:
     for formset in formsets:
         entries += untouched_entries(formset)
     leaving = [child for formset in formsets for child in leaving_children(formset)]
-    violations = [*unique_violations(rules, entries), *stored_violations(rules, entries, leaving)]
+    using = formsets[0].place.pool.database_of(formsets[0].model)
+    violations = [*unique_violations(rules, entries), *stored_violations(rules, entries, leaving, using)]
     for violation in violations:
         formset, entry, form = judged[id(violation.entry.instance)]
         errors = _place(violation, formset, {id(entry.instance): (entry, form)})

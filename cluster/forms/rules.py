@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connections, router
+from django.db import connections
 from django.db.models import Model
 
 from cluster.saving.unique import UniqueSet, Unsaved, unique_sets
@@ -56,15 +56,15 @@ class Rule:
             return self.unique_set.exact_key(image)  # type: ignore[no-any-return]
         return date_key(self.model, self.date_check, image)
 
-    def stored(self, keys: set[Key], own: set[Any]) -> set[Key]:
+    def stored(self, keys: set[Key], own: set[Any], using: str) -> set[Key]:
         """Return those of the keys that rows of others have; one query.
 
         Args:
             keys: The keys.
             own: The primary keys of the rows that do not count.
+            using: The database.
         """
         keys = {key for key in keys if not any(isinstance(part, Unsaved) for part in key)}
-        using = router.db_for_read(self.model)
         table = Table(self.model, [], own, using)
         found: set[Key] = set()
         for chunk in _chunks(list(keys), using):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import router
 from django.db.models import Model, UniqueConstraint
 
 from cluster.forms.rules import Key, Rule, broken_checks
@@ -72,19 +71,22 @@ def _keys(rule: Rule, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Key]]:
             yield entry, key
 
 
-def stored_violations(rules: Iterable[Rule], entries: Sequence[Entry], leaving: Iterable[Model]) -> Iterator[Violation]:
+def stored_violations(
+    rules: Iterable[Rule], entries: Sequence[Entry], leaving: Iterable[Model], using: str
+) -> Iterator[Violation]:
     """Yield the rows that collide with a row of the database outside the cluster; a query per rule that may be broken.
 
     Args:
         rules: The rules that reach beyond the cluster.
         entries: The rows of the cluster.
         leaving: The rows that will be deleted.
+        using: The database.
     """
     own = {each.pk for each in leaving} | {entry.before.pk for entry in entries if entry.before is not None}
     judged = [entry for entry in entries if entry.is_checked]
     for rule in rules:
         changed = [(entry, key) for entry, key in _keys(rule, judged) if _is_changed(rule, entry, key)]
-        taken = rule.stored({key for _, key in changed}, own)
+        taken = rule.stored({key for _, key in changed}, own, using)
         for entry, key in changed:
             if key in taken:
                 yield Violation(entry, *rule.error(entry.instance), rule)
@@ -95,7 +97,7 @@ def _is_changed(rule: Rule, entry: Entry, key: Key) -> bool:
     return entry.before is None or entry.before._state.adding or rule.key(entry.before) != key
 
 
-def constraint_violations(model: type[Model], entries: Sequence[Entry]) -> Iterator[Violation]:
+def constraint_violations(model: type[Model], entries: Sequence[Entry], using: str) -> Iterator[Violation]:
     """Yield the rows that break a constraint of their model that is no unique one, or of one that it inherits from."""
     judged = [entry for entry in entries if entry.is_checked]
     for owner in (model, *model._meta.all_parents):
@@ -103,7 +105,7 @@ def constraint_violations(model: type[Model], entries: Sequence[Entry]) -> Itera
             if isinstance(constraint, UniqueConstraint):
                 continue
             items = [Checked(entry.instance, "", entry.exclude) for entry in judged]
-            broken_checks(constraint, owner, items, router.db_for_read(model))
+            broken_checks(constraint, owner, items, using)
             for entry, item in zip(judged, items, strict=True):
                 for name, errors in item.errors.items():
                     for error in errors:

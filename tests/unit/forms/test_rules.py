@@ -17,8 +17,8 @@ def test_a_value_within_a_period_is_taken_by_rows_of_others_only():
     rule = Rule(Visit, date_check=("date", "name", "day"))
     key = rule.key(visit)
 
-    assert rule.stored({key}, own=set()) == {key}
-    assert rule.stored({key}, own={visit.pk}) == set()
+    assert rule.stored({key}, own=set(), using="default") == {key}
+    assert rule.stored({key}, own={visit.pk}, using="default") == set()
 
 
 def test_json_that_is_unique_within_a_period_is_compared_as_any_value():
@@ -26,6 +26,6 @@ def test_json_that_is_unique_within_a_period_is_compared_as_any_value():
     rule = Rule(Band, date_check=("year", "facts", "formed"))
     key = rule.key(Band(facts={"members": [1, {"a": 2}]}, formed=datetime.date(1964, 5, 1)))
 
-    assert rule.stored({key}, own=set()) == {key}
-    assert rule.stored({key}, own={band.pk}) == set()
+    assert rule.stored({key}, own=set(), using="default") == {key}
+    assert rule.stored({key}, own={band.pk}, using="default") == set()
     assert rule.key(Band(facts={"members": []}, formed=datetime.date(1964, 5, 1))) != key
