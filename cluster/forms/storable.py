@@ -20,6 +20,8 @@ def can_be_stored(value: Any) -> bool:
     """
     if isinstance(value, str):
         return can_be_asked(value)
+    if isinstance(value, list | tuple):
+        return all(map(can_be_stored, value))
     if isinstance(value, timedelta):
         return -LONGEST <= value <= LONGEST
     if isinstance(value, datetime) and is_aware(value):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.forms import modelform_factory
+from taggit.forms import TagField
 from taggit.models import Tag
 
 from cluster.forms import clusterform_factory
@@ -152,6 +154,34 @@ def test_missing_tags_are_an_error_of_their_field_and_write_nothing():
     assert list(form.cluster_errors) == ["dishes[0].flavours"]
     assert Tag.objects.count() == 2
     assert set(place.tags.names()) == {"quiet", "old"}
+
+
+@pytest.mark.parametrize("name", ["tags", "dishes-0-flavours"])
+def test_a_name_that_the_tag_model_cannot_have_is_an_error_of_its_field(name):
+    form = FORM(NEW | {name: f"good, {'x' * 101}"})
+
+    assert not form.is_valid()
+
+    message = f"{'x' * 101}: Ensure this value has at most 100 characters (it has 101)."
+    assert list(form.cluster_errors.values()) == [[message]]
+
+
+def test_a_name_that_no_database_can_have_is_an_error_of_its_field():
+    form = FORM(NEW | {"tags": "good, \ud800"})
+
+    assert not form.is_valid()
+
+    assert form.cluster_errors == {"tags": ["Enter a valid value."]}
+
+
+def test_the_class_of_the_field_may_be_another():
+    class Shout(TagField):
+        def clean(self, value):
+            return [name.upper() for name in super().clean(value)]
+
+    form = modelform_factory(Place, fields=["name", "tags"], field_classes={"tags": Shout})({"name": "x", "tags": "a"})
+
+    assert list(form.save().tags.names()) == ["A"]
 
 
 def test_the_tags_of_all_rows_are_read_in_one_query():

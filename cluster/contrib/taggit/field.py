@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core import checks
 from django.db.models import Model
 from taggit.managers import TaggableManager
 
+from cluster.contrib.taggit.form_field import StorableTagField
 from cluster.contrib.taggit.generic import TaggedItemsDescriptor, TaggedItemsRelation, is_of_one_kind
 from cluster.contrib.taggit.manager import HeldTagsManager
 from cluster.relations import Clusterable, ParentalField
@@ -74,6 +76,10 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
     def value_from_object(self, obj: Model) -> list[Any]:
         """Return the tags, held or stored; what a form shows."""
         return list(self.__get__(obj, type(obj)).all())
+
+    def formfield(self, form_class: Any = None, **kwargs: Any) -> Any:
+        """Return the form field, which knows what names the tag model can have."""
+        return super().formfield(form_class or partial(StorableTagField, self), **kwargs)
 
     def check(self, **kwargs: Any) -> list[Any]:
         """Check besides what Django checks that the tags are a part of the cluster."""
