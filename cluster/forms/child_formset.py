@@ -95,6 +95,8 @@ class BaseChildFormSet(BaseTransientModelFormSet):
         if field is not None:
             for position, child in enumerate(final):
                 setattr(child, field, position)
+        for child in self.saved_children.values():
+            self.relation.point(child, self.instance)
         for child in self.rekeyed_children:
             child._state.adding = True
         ensure_state(self.instance).held[self.rel_name] = new_list(self.relation, final)
@@ -102,8 +104,8 @@ class BaseChildFormSet(BaseTransientModelFormSet):
     @property
     def rekeyed_children(self) -> list[Any]:
         """The children whose key was edited: a row is removed under the old key and made under the new one."""
-        pairs = ((form.instance, form.match.child) for form in self.saved_forms)
-        return [child for child, before in pairs if before is not None and child.pk != before.pk]
+        before = {id(form): form.match.child for form in self.saved_forms if form.match.child is not None}
+        return [child for key, child in self.saved_children.items() if key in before and child.pk != before[key].pk]
 
     def _held(self) -> HeldList:
         held = held_list(self.instance, self.relation)
@@ -122,9 +124,8 @@ class BaseChildFormSet(BaseTransientModelFormSet):
         """Return the resulting children: the rows' own where rows were changed, and what was held otherwise."""
         pairs = zip(self.forms, self.matches, strict=True)
         current = {id(form): held.find(match.child) for form, match in pairs if match.child is not None}
-        saved = {id(form) for form in self.saved_forms}
         kept = [form for form in self._in_order(self.forms) if self.is_kept(form)]
-        rows = {id(form): form.instance if id(form) in saved else current.get(id(form)) for form in kept}
+        rows = {id(form): self.saved_children.get(id(form), current.get(id(form))) for form in kept}
         gone = {id(child) for child in (*current.values(), *map(held.find, self.dropped_children))}
         if self.can_order:
             others = [child for child in held if id(child) not in gone]

@@ -138,6 +138,7 @@ class BaseTransientModelFormSet(Rendered, CheckedRows):
             raise ValueError(
                 f"The {self.model._meta.object_name} formset could not be saved because the data didn't validate."
             )
+        self.saved_children: dict[int, Any] = {}
         saved: list[Any] = super().save(commit=commit)
         return saved
 
@@ -158,18 +159,20 @@ class BaseTransientModelFormSet(Rendered, CheckedRows):
                 self.delete_existing(child, commit=commit)
             elif form.has_changed():
                 self.changed_objects.append((child, form.changed_data))
-                saved.append(self.save_existing(form, child, commit=commit))
-                self._note_saved(form, commit=commit)
+                saved.append(self._note_saved(form, self.save_existing(form, child, commit=commit), commit=commit))
         return saved
 
     def save_new_objects(self, commit: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - Django's signature
         """Save the rows for new children, and for those that were never saved."""
         for form in self.forms:
             if form.instance._state.adding and form.has_changed() and not self.is_deleted(form):
-                self.new_objects.append(self.save_new(form, commit=commit))
-                self._note_saved(form, commit=commit)
+                new = self.save_new(form, commit=commit)
+                self.new_objects.append(self._note_saved(form, new, commit=commit))
         return self.new_objects
 
-    def _note_saved(self, form: Any, *, commit: bool) -> None:
+    def _note_saved(self, form: Any, child: Any, *, commit: bool) -> Any:
+        """Keep what was made of a row: a class of one's own may return another object than the form's instance."""
+        self.saved_children[id(form)] = child
         if not commit:
             self.saved_forms.append(form)
+        return child

@@ -309,6 +309,28 @@ def test_a_formset_class_can_validate_its_rows_together():
     assert form.cluster_errors == {"members.__all__": ["A quartet has four members."]}
 
 
+def test_a_formset_class_may_save_a_row_as_another_object(band):
+    class Duo(BaseChildFormSet):
+        def save_new(self, form, commit=True):
+            return Member(name=f"{super().save_new(form, commit=commit).name} junior")
+
+        def save_existing(self, form, obj, commit=True):
+            return Member(pk=obj.pk, name=f"{super().save_existing(form, obj, commit=commit).name} senior")
+
+    form_class = clusterform_factory(Band, fields=["name"], formsets={"members": {"formset": Duo, "fields": ["name"]}})
+    key = band.members.get(name="member 0").pk
+    form = form_class(
+        submission("members", {"id": key, "name": "ann"}, {"name": "bob"}, initial=1, name="band"), instance=band
+    )
+
+    form.save()
+
+    formset = form.formsets["members"]
+    assert sorted(band.members.values_list("name", flat=True)) == ["ann senior", "bob junior", "member 1"]
+    assert Member.objects.get(name="ann senior").pk == key
+    assert [child.name for child in formset.new_objects] == ["bob junior"]
+
+
 # Previews -----------------------------------------------------------------------------------------------------------
 
 
