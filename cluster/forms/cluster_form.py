@@ -50,17 +50,18 @@ class ClusterFormMetaclass(ModelFormMetaclass):
         options = options_class(getattr(form_class, "Meta", None))
         options.fields = form_class._meta.fields
         form_class._meta = options
-        form_class.formsets = {} if options.model is None else _make_formsets(mcs, options)
+        form_class.formsets = {} if options.model is None else _make_formsets(form_class, options)
         return form_class
 
 
-def _make_formsets(metaclass: type[ClusterFormMetaclass], options: Any) -> dict[str, Any]:
-    formsets = {}
+def _make_formsets(form_class: Any, options: Any) -> dict[str, Any]:
+    formsets, metaclass = {}, type(form_class)
     for choice in chosen_formsets(options.model, options, FORMSET_OPTIONS):
         defaults = {
             "extra": metaclass.extra_form_count,
             "form": metaclass.child_form(),
             "fk_name": choice.relation.field.name,
+            "formfield_callback": getattr(form_class, "formfield_callback", None),
         }
         widgets = (options.widgets or {}).get(choice.name)
         if isinstance(widgets, Mapping):
@@ -124,10 +125,10 @@ def clusterform_factory(model: type[Model], form: type[Any] = ClusterForm, **kwa
         model: The parent's model.
         form: The class to derive from.
         **kwargs: What Django's ``modelform_factory`` takes, and ``formsets``, ``exclude_formsets`` and
-            ``formset_defaults`` as in ``Meta``.
+            ``formset_defaults`` as in ``Meta``. A ``formfield_callback`` holds for all levels.
     """
     nested = {name: kwargs.pop(name) for name in NESTING_OPTIONS if name in kwargs}
-    return modelform_factory(model, form=_with_meta(form, nested), **kwargs)
+    return modelform_factory(model, form=_with_meta(form, nested, kwargs.get("formfield_callback")), **kwargs)
 
 
 NESTING_OPTIONS = ("formsets", "exclude_formsets", "formset_defaults")
@@ -189,7 +190,8 @@ def childformset_factory(  # noqa: D417, PLR0913, PLR0917 - the arguments of Dja
     """
     fk = _parental_key(parent_model, model, fk_name)
     nesting = {"formsets": formsets, "exclude_formsets": exclude_formsets, "formset_defaults": formset_defaults}
-    form_class = _with_meta(form, {name: value for name, value in nesting.items() if value is not None})
+    given = {name: value for name, value in nesting.items() if value is not None}
+    form_class = _with_meta(form, given, formfield_callback)
     sort_field = getattr(model, "sort_order_field", None)
     made: Any = modelformset_factory(
         model,
@@ -257,13 +259,18 @@ def _excluded(form: Any, fields: Any, exclude: Any, keys: list[str], sort_field:
     return [*exclude, *keys]
 
 
-def _with_meta(form: Any, options: dict[str, Any]) -> Any:
-    """Return a form class whose ``Meta`` has more options, and that can have formsets if these ask for any."""
-    if not options:
+def _with_meta(form: Any, options: dict[str, Any], formfield_callback: Any) -> Any:
+    """Return a form class whose ``Meta`` has more options, and that can have formsets if these ask for any.
+
+    The callback is for the formsets: the form's own is another option of its ``Meta``.
+    """
+    if not options and (formfield_callback is None or not issubclass(form, ClusterForm)):
         return _row_class(form)
     meta = type("Meta", (form.Meta,) if hasattr(form, "Meta") else (), options)
     bases = (form,) if issubclass(form, BaseClusterForm) else (form, BaseClusterForm)
     attributes = {"Meta": meta, "__module__": form.__module__}
+    if formfield_callback is not None:
+        attributes["formfield_callback"] = staticmethod(formfield_callback)
     return _metaclass_over(form)(form.__name__, bases, attributes)
 
 

@@ -110,6 +110,47 @@ def test_widgets_of_a_formset_can_be_given_with_those_of_the_form():
     assert isinstance(form_class.formsets["members"].form.base_fields["name"].widget, forms.Textarea)
 
 
+class OfAllLevels(ClusterForm):
+    class Meta:
+        model = Band
+        fields = ["name"]
+        formsets = {"albums": {"fields": ["title"], "formsets": {"songs": {"fields": ["track"]}}}}
+
+
+NESTED = {"fields": ["title"], "formsets": {"songs": {"fields": ["track"]}}}
+CALLBACKS = {
+    "factory": (
+        lambda note: clusterform_factory(Band, fields=["name"], formsets={"albums": NESTED}, formfield_callback=note),
+        {"name", "title", "track"},
+    ),
+    "factory of a class": (
+        lambda note: clusterform_factory(Band, OfAllLevels, formfield_callback=note),
+        {"name", "title", "track"},
+    ),
+    "formset": (
+        lambda note: childformset_factory(Band, Album, formfield_callback=note, **NESTED),
+        {"title", "track"},
+    ),
+    "attribute": (
+        lambda note: type(OfAllLevels)("BandForm", (OfAllLevels,), {"formfield_callback": note}),
+        {"title", "track"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "names"), CALLBACKS.values(), ids=CALLBACKS)
+def test_a_callback_for_fields_holds_for_all_levels(make, names):
+    seen = set()
+
+    def note(field, **kwargs):
+        seen.add(field.name)
+        return field.formfield(**kwargs)
+
+    make(note)
+
+    assert seen == names
+
+
 def test_the_excluded_fields_of_a_row_class_stay_excluded():
     class MemberForm(forms.ModelForm):
         class Meta:
