@@ -6,23 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.forms.formsets import ORDERING_FIELD_NAME, TOTAL_FORM_COUNT
+from django.forms.formsets import ORDERING_FIELD_NAME
 from django.utils.functional import cached_property
 
 from cluster._compat import is_pk_set
 from cluster.forms.matched_rows import MatchedRows
-from cluster.forms.place import Place
 from cluster.forms.row_validation import validate_beyond, validate_siblings
 
 
 class CheckedRows(MatchedRows):
-    """A formset that judges the children that there would be, and never raises for what was submitted.
-
-    Attributes:
-        place: Where the formset is in the form of the whole cluster.
-    """
-
-    place: Place
+    """A formset that judges the children that there would be, and never raises for what was submitted."""
 
     def management_problem(self) -> ValidationError | None:
         """Return the error of a management form that is missing or garbled."""
@@ -111,8 +104,8 @@ class CheckedRows(MatchedRows):
     def _check_numbers(self) -> None:
         """Compare the children that there would be with the limits."""
         number = sum(map(self.is_kept, self.forms)) + len(self.untouched_children)
-        submitted = self.management_form.cleaned_data[TOTAL_FORM_COUNT]
-        if (self.validate_max and number > self.max_num) or max(submitted, number) > self.absolute_max:
+        limit = self.max_num if self.validate_max else self.absolute_max
+        if self.claims_too_many or number > min(limit, self.absolute_max):
             raise ValidationError(self.error_messages["too_many_forms"] % {"num": self.max_num}, code="too_many_forms")
         if self.validate_min and number < self.min_num:
             raise ValidationError(self.error_messages["too_few_forms"] % {"num": self.min_num}, code="too_few_forms")

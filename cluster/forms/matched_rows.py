@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import prefetch_related_objects
-from django.forms.formsets import INITIAL_FORM_COUNT
+from django.forms.formsets import INITIAL_FORM_COUNT, TOTAL_FORM_COUNT
 from django.forms.models import BaseModelFormSet
 from django.utils.functional import cached_property
 
 from cluster._compat import is_pk_set
 from cluster.forms.matching import ABSENT, NEW, KeyReader, Match, is_hidden_key, match_by_identity, match_keys
+from cluster.forms.place import Place
 from cluster.queryset import FakeQuerySet
 
 # The stubs leave out much of what Django's own subclasses use.
@@ -28,7 +29,13 @@ def shown_relations(form_class: Any) -> list[str]:
 
 
 class MatchedRows(ModelFormSetBase):  # type: ignore[misc]
-    """A model formset whose rows are matched to children by what they carry, and never by their position."""
+    """A model formset whose rows are matched to children by what they carry, and never by their position.
+
+    Attributes:
+        place: Where the formset is in the form of the whole cluster.
+    """
+
+    place: Place
 
     @property
     def key_name(self) -> str:
@@ -117,9 +124,32 @@ class MatchedRows(ModelFormSetBase):  # type: ignore[misc]
     def total_form_count(self) -> int:
         """Return the number of rows; there is one for every initial value given."""
         total: int = super().total_form_count()
-        if not self.is_bound and self.initial_extra:
+        if self.is_bound:
+            total = min(total, self._row_limit)
+        elif self.initial_extra:
             total = max(total, self.initial_form_count() + len(self.initial_extra))
         return max(0, total)
+
+    @property
+    def claims_too_many(self) -> bool:
+        """Whether a submission claims more rows than the formset, or all formsets of rows together, may have."""
+        return bool(self.is_bound and self._claimed_rows > self._row_limit)
+
+    @property
+    def _claimed_rows(self) -> int:
+        claimed: int = self.management_form.cleaned_data[TOTAL_FORM_COUNT]
+        return claimed
+
+    @property
+    def _row_limit(self) -> int:
+        limit: int = self.absolute_max
+        if self.place.is_below_row and not self.place.claims.grant(self.prefix, min(self._claimed_rows, limit)):
+            return 0
+        return limit
+
+    def has_changed(self) -> bool:
+        """Return whether a row differs from what was shown; also where there are too many to be read."""
+        return self.claims_too_many or bool(super().has_changed())
 
     @property
     def initial_forms(self) -> list[Any]:
