@@ -16,12 +16,13 @@ def cluster_formset(form: Any, name: str) -> Any:
     """Return the formset of a form under a name: ``{% cluster_formset form "albums" as albums %}``.
 
     Raises:
-        TemplateSyntaxError: The form has no such formset.
+        TemplateSyntaxError: The form has no such formset, or is none.
     """
+    formsets = getattr(form, "formsets", {})
     try:
-        return form.formsets[name]
+        return formsets[name]
     except KeyError:
-        names = ", ".join(form.formsets) or "none"
+        names = ", ".join(formsets) or "none"
         message = f"{type(form).__name__} has no formset {name!r}. Its formsets are: {names}."
         raise template.TemplateSyntaxError(message) from None
 

@@ -292,6 +292,8 @@ def test_a_formset_that_is_not_there_is_named():
         TemplateSyntaxError, match=r"BandForm has no formset 'album'\. Its formsets are: members, albums\."
     ):
         render('{% cluster_formset form "album" as albums %}', form=BAND())
+    with pytest.raises(TemplateSyntaxError, match=r"str has no formset 'albums'\. Its formsets are: none\."):
+        render('{% cluster_formset missing "albums" as albums %}')
 
 
 def test_a_row_says_what_it_is():
