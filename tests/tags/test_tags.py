@@ -12,12 +12,14 @@ from django.core import checks
 from django.db import connection, models
 from django.db.migrations.state import ProjectState
 from django.db.models import prefetch_related_objects
+from django.db.models.functions import Lower
 from django.db.models.signals import post_save
 from django.test.utils import isolate_apps
 from taggit.managers import TaggableManager
-from taggit.models import Tag, TaggedItem
+from taggit.models import ItemBase, Tag, TagBase, TaggedItem
 
 from cluster.contrib.taggit import ClusterTaggableManager
+from cluster.fields import ParentalKey
 from cluster.models import ClusterableModel
 from cluster.testing import InjectedFault, fail_at, logged_statements
 from tests.tags.app.models import Cafe, Dish, Flavour, Place, TaggedPlace
@@ -428,6 +430,59 @@ def test_a_through_model_that_is_not_there_is_left_to_other_checks():
             app_label = "tags"
 
     assert "cluster.E005" not in [message.id for message in Thing._meta.get_field("tags").check()]
+
+
+@isolate_apps("tests.tags.app")
+def test_a_tag_model_that_is_not_there_is_left_to_other_checks():
+    class Tagged(ItemBase):
+        tag = models.ForeignKey("tags.Missing", on_delete=models.CASCADE)
+        content_object = ParentalKey("tags.Thing", related_name="tagged_items")
+
+        class Meta:
+            app_label = "tags"
+
+    class Thing(ClusterableModel):
+        tags = ClusterTaggableManager(through=Tagged, to="taggit.Tag")
+
+        class Meta:
+            app_label = "tags"
+
+    assert "cluster.W003" not in [message.id for message in Thing._meta.get_field("tags").check()]
+
+
+@isolate_apps("tests.tags.app")
+@pytest.mark.parametrize(
+    ("is_unique", "rules", "expected"),
+    [
+        (False, [models.UniqueConstraint(fields=["team", "name"], name="in_team")], ["cluster.W003"]),
+        (False, [models.UniqueConstraint(Lower("name"), name="any_case")], []),
+        (True, [], []),
+    ],
+    ids=["unique in teams", "unique in any case", "unique"],
+)
+def test_a_tag_model_whose_names_are_not_unique_is_a_warning(is_unique, rules, expected):
+    class Word(TagBase):
+        name = models.CharField(max_length=80, unique=is_unique)
+        team = models.IntegerField(default=0)
+
+        class Meta:
+            app_label = "tags"
+            constraints = rules
+
+    class Worded(ItemBase):
+        tag = models.ForeignKey(Word, on_delete=models.CASCADE)
+        content_object = ParentalKey("tags.Thing", related_name="tagged_items")
+
+        class Meta:
+            app_label = "tags"
+
+    class Thing(ClusterableModel):
+        tags = ClusterTaggableManager(through=Worded)
+
+        class Meta:
+            app_label = "tags"
+
+    assert [message.id for message in Thing._meta.get_field("tags").check()] == expected
 
 
 @pytest.mark.django_db(databases=["default", "other"])

@@ -13,6 +13,7 @@ from cluster.contrib.taggit.form_field import StorableTagField
 from cluster.contrib.taggit.generic import TaggedItemsDescriptor, TaggedItemsRelation, is_of_one_kind
 from cluster.contrib.taggit.manager import HeldTagsManager
 from cluster.relations import Clusterable, ParentalField
+from cluster.saving.unique import unique_sets
 
 
 class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit has no types
@@ -83,12 +84,24 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
 
     def check(self, **kwargs: Any) -> list[Any]:
         """Check besides what Django checks that the tags are a part of the cluster."""
-        return [*super().check(**kwargs), *self._check_through()]
+        # A model that is not there is left to Django's own checks.
+        own = [] if isinstance(self.through, str) else [*self._check_through(), *self._check_names()]
+        return [*super().check(**kwargs), *own]
+
+    def _check_names(self) -> list[checks.CheckMessage]:
+        tag_model = self.through.tag_model()
+        if isinstance(tag_model, str) or any(each.names == {"name"} for each in unique_sets(tag_model)):
+            return []
+        return [
+            checks.Warning(
+                f"The names of {tag_model._meta.label} are not unique, and held tags are told apart by them alone.",
+                hint="Make the field unique, or use a TaggableManager.",
+                obj=self,
+                id="cluster.W003",
+            )
+        ]
 
     def _check_through(self) -> list[checks.CheckMessage]:
-        if isinstance(self.through, str):
-            # A model that is not there; Django's own checks say so.
-            return []
         label, name = self.through._meta.label, self.model.__name__
         if not issubclass(self.model, Clusterable):
             problem = f"A ClusterTaggableManager must be on a ClusterableModel, and {self.model._meta.label} is none."
