@@ -59,7 +59,8 @@ class BaseClusterForm(SavedForm):
             prefix=prefix,
             auto_id=self.auto_id,
             error_class=self.error_class,
-            initial=self.initial.get(name),
+            # A field of the same name has an initial value of its own there.
+            initial=None if name in self.fields else self.initial.get(name),
             form_kwargs=self._inherited(formset_class, kwargs),
         )
         formset.place = self.place.of_formset(prefix, name)

@@ -180,6 +180,17 @@ class Gallery(forms.ClearableFileInput):
         js = ["gallery.js"]
 
 
+def test_a_formset_may_have_the_name_of_a_field():
+    options = {"members": {"fields": ["name"], "formset_name": "name"}}
+    form_class = clusterform_factory(Band, fields=["name"], formsets=options)
+    band = form_class(submission("name", {"name": "ann"}, name="band")).save()
+
+    form = form_class(instance=band)
+
+    assert form["name"].value() == "band"
+    assert [row["name"].value() for row in form.formsets["name"].forms] == ["ann", None, None, None]
+
+
 def test_media_and_multipart_cover_every_level():
     class AttachmentForm(forms.ModelForm):
         class Meta:
