@@ -501,6 +501,21 @@ def test_new_tags_are_made_in_the_database_that_is_saved_to():
     assert not Tag.objects.exists()
 
 
+@pytest.mark.django_db(databases=["default", "other"])
+def test_tags_are_added_to_an_instance_of_another_database():
+    Place.objects.using("other").create(name="x")
+    place = Place.objects.using("other").get()
+    stored = Tag.objects.using("other").create(name="stored", slug="stored")
+
+    place.tags.add("new", Tag(name="unsaved"), stored)
+    with pytest.raises(ValueError, match="router prevents this relation"):
+        place.tags.add(Tag.objects.create(name="elsewhere", slug="elsewhere"))
+    place.save()
+
+    assert names(Place.objects.using("other").get()) == ["new", "unsaved", "stored"]
+    assert [tag.name for tag in Tag.objects.all()] == ["elsewhere"]
+
+
 def test_historical_models_have_tagged_items_that_are_written_at_once():
     Place.objects.create(name="x")
     history = ProjectState.from_apps(apps).apps

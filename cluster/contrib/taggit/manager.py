@@ -11,6 +11,7 @@ from taggit.managers import _TaggableManager
 from taggit.utils import require_instance_manager
 
 from cluster.contrib.taggit.names import folded, give_slug, tags_named
+from cluster.contrib.taggit.saving import give_tag
 from cluster.contrib.taggit.similar import similar_objects
 from cluster.fields.prefetching import OwnerKeys, PrefetchedRows, PrefetchPlan
 from cluster.queryset import FakeQuerySet
@@ -187,4 +188,9 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
         raise ValueError(f"Cannot add {tag} ({type(tag)}). Expected {tag_model} or str.")
 
     def _add_item(self, tag: Any, through_defaults: dict[str, Any] | None) -> None:
-        self.get_tagged_item_manager().add(self.through(tag=tag, **(through_defaults or {})))
+        item = self.through(**(through_defaults or {}))
+        if tag._state.db is None:
+            give_tag(item, tag)
+        else:
+            item.tag = tag
+        self.get_tagged_item_manager().add(item)

@@ -36,10 +36,10 @@ def _store(tag_model: Any, items: list[Any], using: str) -> None:
     new = {folded(item.tag.name): item.tag for item in items if folded(item.tag.name) not in stored}
     stored.update(_made(tag_model, list(new.values()), using))
     for item in items:
-        _give_tag(item, stored[folded(item.tag.name)])
+        give_tag(item, stored[folded(item.tag.name)])
 
 
-def _give_tag(item: Any, tag: Any) -> None:
+def give_tag(item: Any, tag: Any) -> None:
     """Give a tagged item its tag; not by assignment, as the router would compare the databases of the two."""
     key = item._meta.get_field("tag")
     item.__dict__[key.attname] = getattr(tag, key.target_field.attname)
