@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cluster.forms import clusterform_factory
+from cluster.testing import logged_statements
 from tests.behaviour.test_forms_validation import submission
 from tests.faults.app.models import Box, Shelf, Sticker
-from tests.support import logged_statements
 from tests.testapp.models import Album, Band, Genre, Label
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
