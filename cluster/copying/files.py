@@ -16,10 +16,10 @@ else:
 class StoredFile(AnyFile):
     """The contents of a stored file, which is opened when they are read: nothing is read or written before the save."""
 
-    def __init__(self, stored: Any) -> None:
-        self._storage, self._stored_name = stored.storage, stored.name
+    def __init__(self, storage: Any, name: str) -> None:
+        self._storage, self._stored_name = storage, name
         self._opened: Any = None
-        super().__init__(None, name=PurePosixPath(stored.name).name)
+        super().__init__(None, name=PurePosixPath(name).name)
 
     @property
     def file(self) -> Any:

@@ -116,7 +116,7 @@ def _change_of(field: Any) -> Change | None:
     if isinstance(field, OrderWrt) or is_parent_link(field) or is_made_key(field):
         return _none
     if isinstance(field, FileField):
-        return _file
+        return CopiedFile(field)
     if isinstance(field, (*UNCHANGEABLE, ForeignKey)) and _is_djangos_own(field):
         return None
     if isinstance(field, BinaryField):
@@ -151,12 +151,18 @@ def _bytes(value: Any, files: Files) -> Any:
     return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
-def _file(value: Any, files: Files) -> Any:
-    if not isinstance(value, File):
-        return value
-    if getattr(value, "_committed", False):
-        return StoredFile(value) if value and files == "duplicate" else value.name
-    return File(value.file, value.name)
+class CopiedFile:
+    """Names the same file in every copy, or has it stored again."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def __call__(self, value: Any, files: Files) -> Any:
+        if isinstance(value, File) and not getattr(value, "_committed", False):
+            return File(value.file, value.name)
+        # The name alone, where nothing has looked at the file of the row yet.
+        name = getattr(value, "name", value)
+        return StoredFile(self.field.storage, name) if name and files == "duplicate" else name
 
 
 class NewDefault:

@@ -274,6 +274,16 @@ def test_files_are_shared_or_stored_again_as_asked(exhibition, files):
     assert copied.poster.read() == b"come and see"
 
 
+def test_the_files_of_rows_that_were_just_read_are_stored_again(exhibition):
+    exhibition.poster.save("bronze.txt", ContentFile(b"come and see"))
+
+    copied, _ = Exhibition.objects.get().copy_cluster(unique="suffix", files="duplicate")
+    copied.save()
+
+    assert copied.poster.name != exhibition.poster.name
+    assert copied.poster.read() == b"come and see"
+
+
 def test_a_file_that_is_not_stored_yet_is_stored_with_each():
     exhibition = Exhibition(title="Bronze", slug="bronze", poster=ContentFile(b"come and see", name="new.txt"))
 
