@@ -126,7 +126,7 @@ def plan_of(model: type[Model]) -> ModelPlan:
     position = {field: at for at, field in enumerate(concrete)}
     excluded = frozenset(getattr(model, "serialize_exclude", ())) | kinds_of_owners(model)
     fields = [each for each in concrete if _is_written(each) and each.name not in excluded]
-    children = tuple(each for each in relations.children if each.field.serialize and each.name not in excluded)
+    children = tuple(each for each in relations.children if _holds_data(each) and each.name not in excluded)
     links = tuple(each for each in relations.links if each.field.serialize and each.name not in excluded)
     names = {"pk", *(each.name for each in (*fields, *children, *links))}
     return ModelPlan(
@@ -156,6 +156,11 @@ def plan_of(model: type[Model]) -> ModelPlan:
 def _pointers(model: type[Model], position: Mapping[Any, int]) -> tuple[tuple[int, int], ...]:
     links: list[Any] = [link for link in model._meta.parents.values() if link is not None and not link.primary_key]
     return tuple((position[link], position[link.target_field]) for link in links if link in position)
+
+
+def _holds_data(relation: Relation) -> bool:
+    """Whether children are in the data of their parent; Django marks every primary key as not to be serialized."""
+    return bool(relation.field.serialize or relation.field.primary_key)
 
 
 def _is_written(field: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from tests.roundtrip.app.models import Deed, Seal, Vault
 from tests.roundtrip.archives import VALUES, archives
 from tests.support import build_full_band
 from tests.testapp.models import Band
@@ -103,6 +104,18 @@ def test_a_full_band_comes_back_under_its_keys():
     Band.from_json(text).save()
 
     assert in_key_order(json.loads(Band.objects.get().to_json())) == in_key_order(json.loads(text))
+
+
+@pytest.mark.django_db
+def test_a_child_whose_key_is_that_of_its_parent_comes_back():
+    Vault(name="Bank", deeds=[Deed(text="house", seals=[Seal(colour="red"), Seal(colour="blue")])]).save()
+    text = Vault.objects.get().to_json()
+    Deed.objects.all().delete()
+
+    Vault.from_json(text).save()
+
+    assert list(Deed.objects.values_list("text", "seals__colour")) == [("house", "red"), ("house", "blue")]
+    assert Vault.objects.get().to_json() == text
 
 
 def test_a_keyed_cluster_that_was_never_saved_keeps_its_children():

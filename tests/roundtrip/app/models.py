@@ -154,3 +154,23 @@ class Sculpture(Piece):
 
     piece = models.OneToOneField(Piece, on_delete=models.CASCADE, parent_link=True, related_name="+")
     weight = models.IntegerField()
+
+
+# A child whose key is that of its parent ------------------------------------------------------------------------------
+
+
+class Vault(ClusterableModel):
+    name = models.CharField(max_length=40)
+
+
+class Deed(ClusterableModel):
+    vault = ParentalKey(Vault, primary_key=True, related_name="deeds")
+    text = models.CharField(max_length=40)
+
+
+class Seal(models.Model):
+    deed = ParentalKey(Deed, related_name="seals")
+    colour = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = ["pk"]
