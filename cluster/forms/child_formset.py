@@ -52,8 +52,8 @@ class BaseChildFormSet(BaseTransientModelFormSet):
         return form
 
     def ways_to_match(self) -> list[tuple[Any, ...]]:
-        """Return the sets of fields by which a row without key is found: as in serialized data."""
-        return ways_to_match(self.relation)
+        """Return the sets of fields by which a row without key is found: as in serialized data, plain ones alone."""
+        return [way.fields for way in ways_to_match(self.relation) if way.is_plain]
 
     @property
     def is_complete(self) -> bool:

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import router
-from django.db.models import UniqueConstraint
 
 from cluster.errors import Problem
 from cluster.relations import Relation
-from cluster.saving.frozen import hashable
 from cluster.saving.reading import chunks
+from cluster.saving.unique import UniqueSet, unique_sets
 from cluster.serialization.nodes import ABSENT, Node
 from cluster.serialization.options import LoadOptions
 from cluster.serialization.reading import Reading
 from cluster.serialization.targets import can_be_asked
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to tell the children of a parent apart.
+
+    Attributes:
+        unique: What is unique.
+        fields: The fields that matter, but those that tell the parent.
+        filled: The attnames of these.
+    """
+
+    unique: UniqueSet
+    fields: tuple[Any, ...]
+    filled: tuple[str, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the values of the fields themselves are unique, in every row."""
+        return self.unique.is_plain and self.unique.condition is None
+
+    def mark(self, owner: Any, values: Mapping[str, Any]) -> Any:
+        """Return what no two children have in common, or ``None`` where nothing tells one apart."""
+        taken = self.unique.exact_key({**values, **dict.fromkeys(self.filled, owner)})
+        return None if taken is None else (owner, *taken)
+
+    def mark_of(self, node: Node) -> Any:
+        """Return the same of a child in the data, which may lack some of the values."""
+        values = {each.attname: node.values[node.plan.positions[each]] for each in self.fields}
+        return None if any(each is ABSENT for each in values.values()) else self.mark(_parent_value(node), values)
 
 
 def match_children(reading: Reading, options: LoadOptions) -> set[int]:
@@ -36,31 +66,23 @@ def match_children(reading: Reading, options: LoadOptions) -> set[int]:
     return matched
 
 
-def ways_to_match(relation: Relation) -> list[tuple[Any, ...]]:
-    """Return the sets of fields of which each tells the children of one parent apart."""
-    meta, filled = relation.related_model._meta, relation.filled
-    natural: tuple[str, ...] = getattr(relation.related_model, "natural_key_fields", ())
+def ways_to_match(relation: Relation) -> list[Way]:
+    """Return the ways to tell the children of one parent apart, the natural key first."""
+    model = relation.related_model
+    concrete = {each.name: each for each in model._meta.concrete_fields}
+    natural: tuple[str, ...] = getattr(model, "natural_key_fields", ())
+    sets = [*unique_sets(model)]
     # A part of what tells the parent is no natural key.
-    sets = [] if filled > set(natural) else [natural]
-    sets += [names for names in meta.unique_together if filled <= set(names)]
-    sets += [_fields_of(each) for each in meta.constraints if _tells_apart(each, filled)]
-    sets += [(each.name,) for each in meta.concrete_fields if each.unique and not each.primary_key]
-    found = []
-    for names in sets:
-        fields = tuple(meta.get_field(name) for name in names if name not in filled)
-        if all(each.concrete for each in fields):
-            found.append(fields)
-    return found
-
-
-def _tells_apart(constraint: Any, filled: frozenset[str]) -> bool:
-    return (
-        isinstance(constraint, UniqueConstraint) and constraint.condition is None and filled <= set(constraint.fields)
-    )
-
-
-def _fields_of(constraint: Any) -> tuple[str, ...]:
-    return tuple(constraint.fields)
+    if not relation.filled > set(natural) and concrete.keys() >= set(natural):
+        sets.insert(0, UniqueSet(model, tuple(concrete[name] for name in natural)))
+    if relation.is_in_key:
+        sets.append(UniqueSet(model, tuple(model._meta.pk_fields)))
+    filled = tuple(concrete[name].attname for name in relation.filled)
+    return [
+        Way(each, tuple(concrete[name] for name in each.names - relation.filled), filled)
+        for each in sets
+        if each.names <= concrete.keys()
+    ]
 
 
 def match_level(nodes: list[Node], taken: set[Any], options: LoadOptions) -> set[int]:
@@ -71,14 +93,15 @@ def match_level(nodes: list[Node], taken: set[Any], options: LoadOptions) -> set
     if not nodes:
         return set()
     ways = ways_to_match(relation)
-    attnames = list(dict.fromkeys(each.attname for way in ways for each in way))
+    attnames = sorted({each.attname for way in ways for each in way.fields})
     rows = list(live_rows(relation, {_parent_value(node) for node in nodes}, attnames, options.using))
     matched: set[int] = set()
     for way in ways:
-        keys = {(owner, *(row[each.attname] for each in way)): key for key, owner, row in rows}
+        keys = {way.mark(owner, row): key for key, owner, row in rows}
         for node in nodes:
-            if node.key is None and (key := keys.get(_mark(node, way))) is not None:
-                matched |= _take_row(node, key, taken, options)
+            mark = way.mark_of(node) if node.key is None else None
+            if mark is not None and mark in keys:
+                matched |= _take_row(node, keys[mark], taken, options)
     return matched
 
 
@@ -86,14 +109,6 @@ def _parent_value(node: Node) -> Any:
     assert node.above is not None
     value = node.above.values[node.above.plan.positions[node.parent_field.target_field]]
     return value if can_be_asked(value) else None
-
-
-def _mark(node: Node, way: tuple[Any, ...]) -> Any:
-    values = [node.values[node.plan.positions[each]] for each in way]
-    # NULLs are distinct: they tell nothing apart.
-    if any(value is None or value is ABSENT for value in values):
-        return None
-    return (_parent_value(node), *map(hashable, values))
 
 
 def _take_row(node: Node, key: Any, taken: set[Any], options: LoadOptions) -> set[int]:
@@ -118,5 +133,4 @@ def live_rows(relation: Relation, owners: Iterable[Any], attnames: list[str], us
     for chunk in chunks(owners):
         rows = relation.among(model._base_manager.using(alias), chunk).order_by()
         for key, owner, *values in rows.values_list("pk", attname, *attnames):
-            row = dict(zip(attnames, values, strict=True))
-            yield key, owner, {name: hashable(value) for name, value in row.items()}
+            yield key, owner, dict(zip(attnames, values, strict=True))

@@ -6,6 +6,9 @@ from cluster.errors import ForeignChildError, SerializedDataError
 from cluster.serialization import (
     LoadReport,
 )
+from tests.faults.app.models import Label
+from tests.faults.app.models import Shelf as LabelledShelf
+from tests.roundtrip.app.models import Deed, Seal, Vault
 from tests.support import build_full_band, stored_rows
 from tests.testapp.models import (
     Band,
@@ -16,7 +19,9 @@ from tests.testapp.models import (
     Member,
     Show,
     Song,
+    Stop,
     Ticket,
+    Tour,
 )
 from tests.upgrade.app.models import (
     Archive,
@@ -158,6 +163,37 @@ def test_children_without_key_are_matched_by_what_is_unique_in_their_parent():
     assert rows == {"1a": 5, "1b": 7, "1c": 10}
     assert keys < set(Ticket.objects.values_list("pk", flat=True))
     assert entries_of(report, "matched") == {"matched": ["$.tickets[0]", "$.tickets[1]"]}
+
+
+@pytest.mark.django_db
+def test_children_without_key_are_matched_by_what_expressions_and_conditions_make_unique():
+    shelf = LabelledShelf.objects.create(name="Poetry")
+    front = Label.objects.create(shelf=shelf, text="Front", is_main=True)
+    back = Label.objects.create(shelf=shelf, text="Back")
+    report = LoadReport()
+    labels = [{"text": "side"}, {"text": "BACK"}, {"text": "top", "is_main": True}]
+
+    LabelledShelf.from_serializable_data({"pk": shelf.pk, "labels": labels}, report=report).save()
+
+    assert [problem.path for problem in report.matched] == ["$.labels[1]", "$.labels[2]"]
+    assert dict(Label.objects.exclude(text="side").values_list("pk", "text")) == {back.pk: "BACK", front.pk: "top"}
+
+
+@pytest.mark.django_db
+def test_children_without_key_are_matched_by_a_key_that_has_that_of_the_parent():
+    vault = Vault(name="Bank", deeds=[Deed(text="house", seals=[Seal(colour="red")])])
+    tour = Tour(name="World", stops=[Stop(number=1, place="Rome"), Stop(number=2, place="Oslo")])
+    vault.save()
+    tour.save()
+    report = LoadReport()
+    stops = [{"number": 2, "place": "Bergen"}, {"number": 3, "place": "Turin"}]
+
+    Vault.from_serializable_data({"pk": vault.pk, "deeds": [{"text": "land"}]}, report=report).save()
+    Tour.from_serializable_data({"pk": tour.pk, "stops": stops}, report=report).save()
+
+    assert [problem.path for problem in report.matched] == ["$.deeds[0]", "$.stops[0]"]
+    assert list(Deed.objects.values_list("text", "seals__colour")) == [("land", "red")]
+    assert set(Stop.objects.values_list("number", "place")) == {(2, "Bergen"), (3, "Turin")}
 
 
 @pytest.mark.django_db
