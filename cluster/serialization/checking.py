@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,15 +124,40 @@ def stored_rows(model: Any, nodes: Iterable[Node], using: str) -> dict[Any, dict
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A foreign key of an object of the data, with the place of its value."""
+
+    node: Node
+    position: int
+    field: Any
+
+    @property
+    def value(self) -> Any:
+        """What the key points with."""
+        return self.node.values[self.position]
+
+
 @dataclass(slots=True)
 class KeyCheck:
-    """What becomes of the objects whose keys point at nothing."""
+    """What becomes of the objects whose keys point at nothing.
+
+    Attributes:
+        tree: What the data itself brings.
+        resting: By field and value, the keys whose target is in the data alone.
+        dangling: The keys that point at nothing and are not settled yet.
+    """
 
     options: LoadOptions
     nodes: list[Node]
     targets: Targets
-    kept: set[tuple[int, int]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    tree: Tree = field(init=False)
+    resting: dict[tuple[Any, Any], list[Pointer]] = field(default_factory=dict)
+    dangling: deque[Pointer] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.tree = Tree(self.nodes)
 
     @property
     def report(self) -> LoadReport:
@@ -139,56 +165,53 @@ class KeyCheck:
         return self.options.report
 
     def run(self) -> None:
-        """Apply ``on_delete``; again where a dropped object was itself pointed at."""
-        while self._drops_any():
-            pass
+        """Apply ``on_delete``, also where a dropped object was itself pointed at."""
+        for pointer in self._pointers():
+            target, value = pointer.field.target_field, pointer.value
+            if not self.targets.has(target, value):
+                has_target = self.tree.has(target, value)
+                (self.resting.setdefault((target, value), []) if has_target else self.dangling).append(pointer)
+        while self.dangling:
+            pointer = self.dangling.popleft()
+            if not pointer.node.is_dropped:
+                self._settle(pointer)
         self._unlink()
         if self.problems:
             raise SerializedDataError(self.problems)
 
-    def _drops_any(self) -> bool:
-        tree, dropped = Tree(self.nodes), False
+    def _pointers(self) -> Iterator[Pointer]:
+        """Give the keys that are to be checked: where an object is tells its parent, and a name may be of a new one."""
         for node in self.nodes:
             for position, key in node.plan.foreign_keys:
                 value = node.values[position]
-                if value is None or value is ABSENT or node.is_dropped or key is node.parent_field:
-                    continue
-                if value.__class__ is NaturalKey:
-                    # What is not there is made, or named to be made later.
-                    continue
-                if not self.targets.has(key.target_field, value) and not tree.has(key.target_field, value):
-                    dropped |= self._settle(node, position, key, value)
-        return dropped
+                if not (value is None or value is ABSENT or key is node.parent_field or value.__class__ is NaturalKey):
+                    yield Pointer(node, position, key)
 
-    def _settle(self, node: Node, position: int, key: Any, value: Any) -> bool:
-        """Do to a node what its dangling key asks for; tell whether that dropped it."""
+    def _settle(self, pointer: Pointer) -> None:
+        """Do to a node what its dangling key asks for."""
+        node, key, value = pointer.node, pointer.field, pointer.value
         path = node.path_to(step_to(key.name))
         message = f"There is no {key.related_model._meta.object_name} with {key.target_field.attname} {value!r}"
         effect = effect_of(key)
         if effect is Effect.DROP and node.above is None:
             effect = self._effect_on_root(path, message)
         if effect is Effect.DROP:
-            node.drop()
             self.report.dropped.append(Problem(node.path, f"{message}, which {key.name!r} points at."))
+            self._drop(node)
         elif effect is Effect.NULL:
-            node.values[position] = None
+            node.values[pointer.position] = None
             self.report.nulled.append(Problem(path, f"{message}."))
         elif effect is Effect.KEEP:
-            self._keep(node, position, Problem(path, f"{message}."))
+            self.report.kept.append(Problem(path, f"{message}."))
         else:
-            node.values[position] = replacement_for(key, effect)
-            self.report.defaulted.append(Problem(path, f"{message}; it points at {node.values[position]!r} now."))
-            self.kept.add((id(node), position))
-            self._accept(key.target_field, node.values[position])
-        return effect is Effect.DROP
+            node.values[pointer.position] = new = replacement_for(key, effect)
+            self.report.defaulted.append(Problem(path, f"{message}; it points at {new!r} now."))
 
-    def _accept(self, target_field: Any, value: Any) -> None:
-        self.targets.found.setdefault(target_field, set()).add(value)
-
-    def _keep(self, node: Node, position: int, problem: Problem) -> None:
-        if (id(node), position) not in self.kept:
-            self.kept.add((id(node), position))
-            self.report.kept.append(problem)
+    def _drop(self, node: Node) -> None:
+        """Drop an object; what pointed at it, or at what is below it, points at nothing now."""
+        for dropped in node.drop():
+            for target in self.tree.leave_out(dropped):
+                self.dangling += self.resting.pop(target, ())
 
     def _effect_on_root(self, path: str, message: str) -> Effect:
         """A root is asked for by name: whether it is dropped is the caller's choice."""
@@ -199,19 +222,18 @@ class KeyCheck:
         return Effect.DROP if strict else Effect.NULL
 
     def _unlink(self) -> None:
-        tree = Tree(self.nodes)
         for node in self.nodes:
             for relation in node.plan.links:
                 keys = node.links.get(relation.name)
                 if keys and not node.is_dropped:
-                    node.links[relation.name] = self._present(node, relation, keys, tree)
+                    node.links[relation.name] = self._present(node, relation, keys)
 
-    def _present(self, node: Node, relation: Any, keys: list[Any], tree: Tree) -> list[Any]:
+    def _present(self, node: Node, relation: Any, keys: list[Any]) -> list[Any]:
         model: type[Model] = relation.related_model
         target: Any = model._meta.pk
         present = []
         for index, key in enumerate(keys):
-            if self.targets.has(target, key) or tree.has(target, key):
+            if self.targets.has(target, key) or self.tree.has(target, key):
                 present.append(key)
             else:
                 message = f"There is no {model._meta.object_name} with key {key!r}."

@@ -96,11 +96,11 @@ class Node:
         for model in tables_of(self.model):
             yield model, self.key
 
-    def drop(self) -> None:
-        """Take the object out together with everything below it."""
-        unfinished = [self]
-        while unfinished:
-            node = unfinished.pop()
+    def drop(self) -> list[Node]:
+        """Take the object out together with everything below it; return what was not out before."""
+        dropped = [] if self.is_dropped else [self]
+        for node in dropped:
             node.is_dropped = True
             for children in node.children.values():
-                unfinished += children
+                dropped += [child for child in children if not child.is_dropped]
+        return dropped

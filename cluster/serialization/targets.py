@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
@@ -117,18 +118,28 @@ class Tree:
     """What the data itself brings, and what may therefore be pointed at though the database does not have it."""
 
     nodes: list[Node]
-    _values: dict[Any, set[Any]] = field(default_factory=dict)
+    _counts: dict[Any, Counter[Any]] = field(default_factory=dict)
 
     def has(self, target_field: Any, value: Any) -> bool:
         """Whether an object of the data has this value in the field."""
-        return value in self.values_of(target_field)
+        return value in self._counts_of(target_field)
 
-    def values_of(self, target_field: Any) -> set[Any]:
-        """Return the values that the objects of the data have in a field."""
-        if target_field not in self._values:
-            self._values[target_field] = {
+    def _counts_of(self, target_field: Any) -> Counter[Any]:
+        """Return the values that the objects of the data have in a field, with the number of the objects."""
+        if target_field not in self._counts:
+            self._counts[target_field] = Counter(
                 node.values[node.plan.positions[target_field]]
                 for node in self.nodes
                 if not node.is_dropped and target_field in node.plan.positions
-            }
-        return self._values[target_field]
+            )
+        return self._counts[target_field]
+
+    def leave_out(self, node: Node) -> Iterator[tuple[Any, Any]]:
+        """Forget an object that was dropped; give each field with the value that no other object has."""
+        for target_field, counts in self._counts.items():
+            if target_field in node.plan.positions:
+                value = node.values[node.plan.positions[target_field]]
+                counts[value] -= 1
+                if not counts[value]:
+                    del counts[value]
+                    yield target_field, value

@@ -8,6 +8,8 @@ from cluster.serialization import (
     LoadReport,
     model_from_serializable_data,
 )
+from tests.faults.app.models import Box
+from tests.support import seconds_of
 from tests.testapp.models import (
     Article,
     Band,
@@ -165,6 +167,35 @@ def test_what_pointed_at_a_dropped_object_is_settled_too():
 
     assert [node.name for node in kept.children.get_object_list()[0].friends.get_object_list()] == ["b"]
     assert kept.children.get_object_list()[0].friends.get_object_list()[0] is kept.children.get_object_list()[1]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("step", [1, -1], ids=["forwards", "backwards"])
+def test_keys_that_fall_one_after_the_other_are_settled_in_linear_time(step):
+    def load(number):
+        things = [{"pk": key, "name": "domino", "instead_of": key + step} for key in range(1, number + 1)]
+        report = LoadReport()
+        assert Box.from_serializable_data({"code": "a", "things": things}, report=report).things.count() == 0
+        assert {problem.path for problem in report.dropped} == {f"$.things[{place}]" for place in range(number)}
+
+    small = min(seconds_of(lambda: load(100)) for _ in range(5))
+    large = min(seconds_of(lambda: load(1600)) for _ in range(2))
+
+    # A quadratic one would take 256 times as long.
+    assert large < 16 * small * 4
+
+
+@pytest.mark.django_db
+def test_what_points_below_a_dropped_object_is_dropped_too():
+    label = Label.objects.create(name="Food")
+    songs = [{"pk": 8, "title": "Song 2"}]
+    albums = [{"title": "kept", "label": label.pk}, {"pk": 7, "title": "gone", "label": 999, "songs": songs}]
+    report = LoadReport()
+
+    band = Band.from_serializable_data({"name": "Blur", "albums": albums}, report=report)
+
+    assert [album.title for album in band.albums.all()] == ["kept"]
+    assert entries_of(report, "dropped") == {"dropped": ["$.albums[1]"]}
 
 
 @pytest.mark.django_db
