@@ -194,18 +194,43 @@ def _file(field: Any, instance: Model, value: Any) -> Any:
 def _json(field: Any, instance: Model, value: Any) -> Any:
     if hasattr(value, "resolve_expression"):
         return _expression(field, instance, value)
-    if field.encoder is not None:
+    if field.encoder is None:
+        return copy_of_json(value)
+    try:
         return json.loads(json.dumps(value, cls=field.encoder))
-    return copy_of_json(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        name = f"{field.model._meta.object_name}.{field.name}"
+        raise SerializedDataError(f"Cannot serialize {name}: its encoder cannot write its value: {error}.") from error
 
 
 def copy_of_json(value: Any) -> Any:
-    """Return JSON data that shares nothing changeable with the original."""
-    if isinstance(value, dict):
-        return {key: copy_of_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [copy_of_json(item) for item in value]
-    return value
+    """Return plain data that shares nothing changeable with the original, to any depth.
+
+    Raises:
+        SerializedDataError: The data is nested without end, or as good as that.
+    """
+    if not isinstance(value, JSON_CONTAINERS):
+        return value
+    copied = _shallow_copy(value)
+    unfinished = [(copied, 1)]
+    while unfinished:
+        container, depth = unfinished.pop()
+        if depth > DEEPEST_JSON:
+            raise SerializedDataError("The data is nested too deeply.")
+        for key, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(item, JSON_CONTAINERS):
+                container[key] = below = _shallow_copy(item)
+                unfinished.append((below, depth + 1))
+    return copied
+
+
+JSON_CONTAINERS = (dict, list, tuple)
+DEEPEST_JSON = 10_000
+"""How many levels are followed; only data that contains itself has more."""
+
+
+def _shallow_copy(value: Any) -> Any:
+    return dict(value) if isinstance(value, dict) else list(value)
 
 
 def _key_or_natural_key(field: Any, instance: Model, value: Any) -> Any:

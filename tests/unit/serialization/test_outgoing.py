@@ -58,6 +58,28 @@ def test_an_expression_cannot_become_data(name):
         data_of(Archive(**{name: F("integer")}), name)
 
 
+def test_what_an_encoder_cannot_write_cannot_become_data():
+    with pytest.raises(SerializedDataError, match=r"Cannot serialize Ledger.entries: its encoder cannot write"):
+        data_of(Ledger(entries={"day": object()}), "entries")
+
+
+def test_json_is_followed_to_any_depth_but_not_without_end():
+    deep = nested = []
+    for _ in range(5000):
+        nested.append([])
+        nested = nested[0]
+
+    copied = data_of(Archive(json=deep), "json")
+    while copied:
+        assert copied is not deep
+        copied, deep = copied[0], deep[0]
+
+    assert not deep
+    nested.append(nested)
+    with pytest.raises(SerializedDataError, match="nested too deeply"):
+        data_of(Archive(json=nested), "json")
+
+
 def test_a_default_of_the_database_is_not_known_yet():
     assert data_of(Ledger(), "clerk") is None
     kind = outgoing(Ledger._meta.get_field("clerk"))
