@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,28 +12,11 @@ from django.db.models import DEFERRED, Model
 from cluster.errors import Problem
 from cluster.relations import HeldLinks, HeldList, Relation, ensure_state
 from cluster.relations.natural import natural_fields
+from cluster.serialization.asking import asking
 from cluster.serialization.incoming import NaturalKey
 from cluster.serialization.nodes import ABSENT, Node
 from cluster.serialization.options import LoadOptions
-
-_asked: ContextVar[dict[int, Any] | None] = ContextVar("asked", default=None)
-"""The nodes whose class's own ``from_serializable_data()`` is being asked, for its call of ``super()``."""
-
-
-def node_asked_for(data: Any) -> Any:
-    """Return the builder and the node whose data a class's own ``from_serializable_data()`` passes on."""
-    asked = _asked.get()
-    return None if asked is None else asked.get(id(data))
-
-
-@contextmanager
-def asking(node: Node, builder: Builder) -> Any:
-    """Answer ``from_serializable_data()`` of the package with a node that is read already."""
-    token = _asked.set({id(node.data): (builder, node)})
-    try:
-        yield
-    finally:
-        _asked.reset(token)
+from cluster.serialization.targets import Tree
 
 
 @dataclass(slots=True)
@@ -42,37 +24,43 @@ class Builder:
     """Builds the instances of one load, children before their parents.
 
     Attributes:
-        asks_roots: Whether the roots' own ``from_serializable_data()`` is asked; not where that is what called.
+        nodes: The nodes of the load.
         objects: What many-to-many keys name, by concrete model and key; what is missing is made without being read.
             What natural keys name, by concrete model, field and value, and new objects by natural key.
+        tree: What the nodes bring, for those that are read again.
     """
 
     options: LoadOptions
-    asks_roots: bool = False
+    nodes: list[Node] = field(default_factory=list)
     objects: dict[Any, Model] = field(default_factory=dict)
+    tree: Tree = field(init=False)
 
-    def build_all(self, nodes: list[Node]) -> None:
+    def __post_init__(self) -> None:
+        self.tree = Tree(self.nodes)
+
+    def build_all(self) -> None:
         """Build every node that was not dropped."""
-        for node in reversed(nodes):
-            if not node.is_dropped and node.twin is None:
-                node.instance = self._ask_class(node) if self._asks(node) else self.build(node)
-        self._share(nodes)
-        linked = [node for node in nodes if node.links and node.instance is not None and node.twin is None]
+        self.build_each(self.nodes)
+        self._share()
+        linked = [node for node in self.nodes if node.links and node.instance is not None and node.twin is None]
         if any(any(node.links.values()) for node in linked):
-            self._remember(nodes)
+            self._remember()
         for node in linked:
             self._link(node, node.instance)
 
-    def _asks(self, node: Node) -> bool:
-        return node.plan.reads_itself and (self.asks_roots or node.above is not None)
+    def build_each(self, nodes: Sequence[Node]) -> None:
+        """Build the instances of nodes, the last first."""
+        for node in reversed(nodes):
+            if not node.is_dropped and node.twin is None:
+                node.instance = self._ask_class(node) if node.is_asked_for else self.build(node)
 
     def _ask_class(self, node: Node) -> Model | None:
         """Let a class with a ``from_serializable_data()`` of its own build the instance."""
         model: Any = node.model
         strict_fks = self.options.strict_fks if node.above is None else True
-        with asking(node, self):
+        with asking(self, node):
             instance: Model | None = model.from_serializable_data(node.data, self.options.check_fks, strict_fks)
-        if instance is None:
+        if instance is None and not node.is_dropped:
             message = f"{model.__name__}.from_serializable_data() gave nothing."
             self.options.report.dropped.append(Problem(node.path, message))
         return instance
@@ -91,15 +79,15 @@ class Builder:
             _attach_children(node, instance, name)
         return instance
 
-    def _share(self, nodes: list[Node]) -> None:
+    def _share(self) -> None:
         """Put instances that are in two relations into the second one too."""
-        for node in nodes:
+        for node in self.nodes:
             if node.twin is not None and not node.is_dropped:
                 node.instance = node.twin.instance
                 if node.instance is None:
                     message = f"It is the object of {node.twin.path}, which was dropped."
                     self.options.report.dropped.append(Problem(node.path, message))
-        for node in nodes:
+        for node in self.nodes:
             if node.instance is not None and node.twin is not None:
                 assert node.above is not None
                 assert node.relation is not None
@@ -150,8 +138,8 @@ class Builder:
 
     # Links
 
-    def _remember(self, nodes: list[Node]) -> None:
-        for node in nodes:
+    def _remember(self) -> None:
+        for node in self.nodes:
             if node.instance is not None and node.key is not None:
                 self.objects.update(dict.fromkeys(node.identities(), node.instance))
 

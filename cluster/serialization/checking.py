@@ -22,8 +22,10 @@ from cluster.serialization.reading import Reading
 from cluster.serialization.targets import Targets, Tree, can_be_asked
 
 
-def check(reading: Reading, options: LoadOptions) -> Targets:
+def check(reading: Reading, options: LoadOptions, around: Tree | None = None) -> Targets:
     """Check what was read against the database; return the objects that many-to-many keys name.
+
+    What the data around it brings may be pointed at too.
 
     One query per model that is pointed at; one per child model that has keys; one per relation and level that has
     children without keys which could be matched.
@@ -34,11 +36,12 @@ def check(reading: Reading, options: LoadOptions) -> Targets:
     """
     read_what_children_point_at(reading.nodes, options.using)
     matched = match_children(reading, options)
-    Ownership(options, reading.nodes, matched).run()
+    tree = Tree(reading.nodes, around)
+    Ownership(options, reading.nodes, matched, tree).run()
     targets = Targets(options.using)
     targets.want(reading.nodes)
     targets.look_up()
-    KeyCheck(options, reading.nodes, targets).run()
+    KeyCheck(options, reading.nodes, targets, tree).run()
     return targets
 
 
@@ -65,6 +68,7 @@ class Ownership:
     options: LoadOptions
     nodes: list[Node]
     matched: set[int]
+    tree: Tree
     problems: list[Problem] = field(default_factory=list)
 
     def run(self) -> None:
@@ -73,12 +77,11 @@ class Ownership:
         for node in self.nodes:
             if node.key is not None and id(node) not in self.matched and self._matters(node):
                 by_model.setdefault(node.model._meta.concrete_model, []).append(node)
-        tree = Tree(self.nodes)
         for model, nodes in by_model.items():
             alias = self.options.using or router.db_for_read(model)
             rows = stored_rows(model, nodes, alias)
             for node in nodes:
-                self._compare(node, rows.get(node.key), tree, alias)
+                self._compare(node, rows.get(node.key), alias)
         if self.problems:
             raise ForeignChildError(self.problems)
 
@@ -86,14 +89,14 @@ class Ownership:
         """Whether the row has to be looked at: it could be another's, or fill what the data does not have."""
         return node.above is not None or has_absent_fields(node)
 
-    def _compare(self, node: Node, row: dict[str, Any] | None, tree: Tree, alias: str) -> None:
+    def _compare(self, node: Node, row: dict[str, Any] | None, alias: str) -> None:
         if row is None:
             node.row_is_gone = True
         elif node.above is not None:
             assert node.relation is not None
             owner = node.relation.owner_in(row, alias)
             own = node.above.values[node.above.plan.positions[node.parent_field.target_field]]
-            if owner is not None and owner != own and not tree.has(node.parent_field.target_field, owner):
+            if owner is not None and owner != own and not self.tree.has(node.parent_field.target_field, owner):
                 self._take_from(node, owner, alias)
 
     def _take_from(self, node: Node, owner: Any, alias: str) -> None:
@@ -151,13 +154,10 @@ class KeyCheck:
     options: LoadOptions
     nodes: list[Node]
     targets: Targets
+    tree: Tree
     problems: list[Problem] = field(default_factory=list)
-    tree: Tree = field(init=False)
     resting: dict[tuple[Any, Any], list[Pointer]] = field(default_factory=dict)
     dangling: deque[Pointer] = field(default_factory=deque)
-
-    def __post_init__(self) -> None:
-        self.tree = Tree(self.nodes)
 
     @property
     def report(self) -> LoadReport:

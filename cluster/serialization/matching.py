@@ -58,7 +58,7 @@ def match_children(reading: Reading, options: LoadOptions) -> set[int]:
     by_relation: dict[Any, list[Node]] = {}
     depth_of: dict[int, int] = {}
     for node in reading.nodes:
-        depth = depth_of[id(node)] = 0 if node.above is None else depth_of[id(node.above)] + 1
+        depth = depth_of[id(node)] = depth_of.get(id(node.above), -1) + 1
         if node.key is None and node.relation is not None and ways_to_match(node.relation):
             by_relation.setdefault((depth, node.relation.field), []).append(node)
     for (_, _), nodes in sorted(by_relation.items(), key=lambda item: item[0][0]):

@@ -9,6 +9,7 @@ from django.db.models import DEFERRED, Model
 
 from cluster.relations import Relation
 from cluster.relations.describe import tables_of
+from cluster.serialization.options import LoadReport
 from cluster.serialization.plans import ModelPlan
 
 ABSENT: Any = DEFERRED
@@ -26,6 +27,7 @@ class Node:
         key: The primary key, or ``None`` without one.
         children: The parsed children by relation name; relations that the data does not have are not in it.
         links: The parsed keys by name of the many-to-many.
+        report: What was found in the data of an object whose class may still pass on other data.
         is_dropped: Whether a foreign key whose target is gone takes the object out.
         row_is_gone: Whether the database was asked and has no row with this key.
         database: The alias of the database from which the row may be taken, for a child taken from another parent.
@@ -45,6 +47,7 @@ class Node:
         "links",
         "plan",
         "relation",
+        "report",
         "row_is_gone",
         "twin",
         "values",
@@ -60,6 +63,7 @@ class Node:
         self.key: Any = None
         self.children: dict[str, list[Node]] = {}
         self.links: dict[str, list[Any]] = {}
+        self.report = LoadReport() if self.is_asked_for else None
         self.is_dropped = False
         self.row_is_gone = False
         self.database: str | None = None
@@ -91,10 +95,26 @@ class Node:
         """The ``ParentalKey`` by which the object belongs to the one above."""
         return None if self.relation is None else self.relation.field
 
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a class has a say in its instance: everywhere but at a root, where it had that already."""
+        return self.plan.reads_itself and (self.above is not None or self.index >= 0)
+
     def identities(self) -> Iterator[tuple[type[Model], Any]]:
         """Give the models, with the key, whose rows the object stands for: its own and those that it inherits from."""
         for model in tables_of(self.model):
             yield model, self.key
+
+    def begin_again(self, data: Any) -> None:
+        """Take other data, which is still to be read."""
+        self.data = data
+        self.values, self.key, self.children, self.links = [], None, {}, {}
+        self.report, self.row_is_gone, self.database = None, False, None
+
+    def forget(self) -> None:
+        """Take the object out with everything below it, what was built included."""
+        for node in self.drop():
+            node.instance = None
 
     def drop(self) -> list[Node]:
         """Take the object out together with everything below it; return what was not out before."""

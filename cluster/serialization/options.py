@@ -43,6 +43,12 @@ class LoadReport:
         lost = (self.dropped, self.nulled, self.defaulted, self.unknown, self.unconverted, self.problems)
         return not any(lost)
 
+    def take(self, other: LoadReport) -> None:
+        """Add what another report has and this one has not."""
+        for name in self.__slots__:
+            known = getattr(self, name)
+            known += [problem for problem in getattr(other, name) if problem not in known]
+
     def __str__(self) -> str:
         lines = [f"{name}: {problem}" for name in self.__slots__ for problem in getattr(self, name)]
         return "\n".join(lines) or "nothing was lost"

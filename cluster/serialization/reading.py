@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,7 +15,8 @@ from cluster.relations import Relation
 from cluster.serialization.encoding import first_infinity, step_to
 from cluster.serialization.incoming import CONVERSION_ERRORS
 from cluster.serialization.nodes import ABSENT, Node
-from cluster.serialization.options import LoadOptions
+from cluster.serialization.options import LoadOptions, LoadReport
+from cluster.serialization.outgoing import copy_of_json
 from cluster.serialization.plans import plan_of
 from cluster.serialization.stamping import STAMP
 
@@ -58,7 +58,33 @@ class Reading:
         """Read everything, or as much as the limits allow."""
         plan = plan_of(model)
         self.roots = [Node(plan, data, None, None, index if is_many else -1) for index, data in enumerate(items)]
-        level, depth = self.roots, 1
+        self._go_down(self.roots)
+
+    def run_again(self, node: Node, data: Any, known: dict[tuple[str, int], Node]) -> None:
+        """Read one object anew from other data, and below it what is not in ``known``: children that are as they were.
+
+        Raises:
+            SerializedDataError: With all problems found.
+        """
+        old = [child for children in node.children.values() for child in children]
+        node.begin_again(data)
+        below: list[Node] = []
+        self._read_node(node, below)
+        self.nodes.append(node)
+        for name, children in node.children.items():
+            node.children[name] = [known.pop((name, id(child.data)), child) for child in children]
+            for index, child in enumerate(node.children[name]):
+                child.index = index
+        present = {id(child) for children in node.children.values() for child in children}
+        for child in old:
+            if id(child) not in present:
+                child.forget()
+        self._go_down([child for child in below if id(child) in present])
+        if self.problems:
+            raise SerializedDataError(self.problems)
+
+    def _go_down(self, level: list[Node]) -> None:
+        depth = 1
         while level and not self._is_over_limits(level, depth):
             below: list[Node] = []
             for node in level:
@@ -75,6 +101,12 @@ class Reading:
         elif len(self.problems) < MOST_PROBLEMS:
             return False
         return True
+
+    def _report_of(self, node: Node) -> LoadReport:
+        return self.options.report if node.report is None else node.report
+
+    def _problems_of(self, node: Node) -> list[Problem]:
+        return self.problems if node.report is None else node.report.problems
 
     def _note(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))
@@ -101,7 +133,8 @@ class Reading:
     def _upgraded(self, node: Node, upgrade: Any) -> Any:
         try:
             # The hook may change what it is given; the caller's data stays as it is.
-            return upgrade(copy.deepcopy(node.data))
+            is_copied = node.above is not None and node.above.plan.upgrade is not None
+            return upgrade(node.data if is_copied else copy_of_json(node.data))
         except CONVERSION_ERRORS as error:
             self._note(node.path, f"{_name(node)}.upgrade_serializable_data() cannot read the data: {_say(error)}")
             return REFUSED
@@ -112,9 +145,9 @@ class Reading:
                 continue
             problem = Problem(node.path_to(step_to(name)), f"{_name(node)} has no {name!r}.")
             if self.options.strict:
-                self.problems.append(problem)
+                self._problems_of(node).append(problem)
             else:
-                self.options.report.unknown.append(problem)
+                self._report_of(node).unknown.append(problem)
 
     def _read_fields(self, node: Node, data: dict[str, Any]) -> None:
         node.values = values = [ABSENT] * node.plan.width
@@ -145,9 +178,9 @@ class Reading:
         message = f"{_name(node)}.{name} cannot be read from {_show(value)}: {_say(error)}"
         problem = Problem(node.path_to(step_to(name)), message)
         if self.options.skip_unconvertible:
-            self.options.report.unconverted.append(problem)
+            self._report_of(node).unconverted.append(problem)
         else:
-            self.problems.append(problem)
+            self._problems_of(node).append(problem)
 
     # Keys
 

@@ -115,14 +115,21 @@ def can_be_asked(value: Any) -> bool:
 
 @dataclass(slots=True)
 class Tree:
-    """What the data itself brings, and what may therefore be pointed at though the database does not have it."""
+    """What the data itself brings, and what may therefore be pointed at though the database does not have it.
+
+    Attributes:
+        around: What the data around these nodes brings.
+    """
 
     nodes: list[Node]
+    around: Tree | None = None
     _counts: dict[Any, Counter[Any]] = field(default_factory=dict)
 
     def has(self, target_field: Any, value: Any) -> bool:
         """Whether an object of the data has this value in the field."""
-        return value in self._counts_of(target_field)
+        if value in self._counts_of(target_field):
+            return True
+        return self.around is not None and self.around.has(target_field, value)
 
     def _counts_of(self, target_field: Any) -> Counter[Any]:
         """Return the values that the objects of the data have in a field, with the number of the objects."""

@@ -10,12 +10,14 @@ from cluster.serialization import (
     check_serialized,
     from_serializable_data_many,
 )
+from tests.support import seconds_of
 from tests.testapp.models import (
     Band,
     Member,
 )
 from tests.upgrade.app.models import (
     Letter,
+    Nest,
 )
 from tests.upgrade.findings import entries_of, problems_of
 
@@ -42,6 +44,24 @@ def test_models_upgrade_their_own_data_parents_first():
     assert letter.subject == "Dear Sir"
     assert [each.text for each in letter.paragraphs.all()] == ["or Madam", "will you read my book"]
     assert data == {"heading": "Dear Sir", "body": "or Madam/will you read my book"}
+
+
+def test_data_is_upgraded_to_any_depth_in_linear_time():
+    def load(depth):
+        data = {"label": "egg"}
+        for level in range(depth):
+            data = {"label": str(level), "inner": [data]}
+        before = data["inner"][0]["label"]
+
+        nest = Nest.from_serializable_data(data, check_fks=False)
+
+        assert (data["inner"][0]["label"], nest.inner.get().name) == (before, before)
+
+    small = min(seconds_of(lambda: load(50)) for _ in range(5))
+    large = min(seconds_of(lambda: load(800)) for _ in range(3))
+
+    # A quadratic one would take 256 times as long.
+    assert large < 16 * small * 4
 
 
 def test_an_upgrade_that_fails_is_a_problem_of_the_data():

@@ -199,6 +199,15 @@ def test_what_points_below_a_dropped_object_is_dropped_too():
 
 
 @pytest.mark.django_db
+def test_an_object_is_dropped_once_whatever_else_it_points_at():
+    report = LoadReport()
+
+    Archive.from_serializable_data({"char": "a", "loans": [{"cascade": 98, "protect": 99}]}, report=report)
+
+    assert entries_of(report, "dropped") == {"dropped": ["$.loans[0]"]}
+
+
+@pytest.mark.django_db
 def test_targets_that_the_default_manager_hides_are_there():
     magazine = Magazine.objects.create(title="NME")
     hidden = Article.everything.create(magazine=magazine, title="draft", published=False)

@@ -16,7 +16,7 @@ def test_what_was_dropped_with_one_parent_is_reported_for_the_other():
     first = next(node for node in reading.nodes if node.model is Collaboration)
     first.drop()
 
-    Builder(options).build_all(reading.nodes)
+    Builder(options, reading.nodes).build_all()
 
     (band,) = (root.instance for root in reading.roots)
     assert (band.hosted.count(), band.visits.count()) == (0, 0)
@@ -29,7 +29,7 @@ def test_what_the_data_has_is_declared_as_the_whole_content():
     options = LoadOptions()
     reading = read(Band, [{"pk": 1, "members": [], "genres": []}], options)
 
-    Builder(options).build_all(reading.nodes)
+    Builder(options, reading.nodes).build_all()
 
     state = state_of(reading.roots[0].instance)
     assert state.held.keys() == {"members", "genres"}

@@ -215,6 +215,72 @@ class Strip(models.Model):
     text = models.CharField(max_length=40)
 
 
+class Wall(ClusterableModel):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    name = models.CharField(max_length=40)
+
+
+class Flyer(ClusterableModel):
+    """Passes on what a test makes of its data."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    wall = ParentalKey(Wall, related_name="flyers")
+    title = models.CharField(max_length=40)
+    day = models.DateField(null=True)
+    above = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="+")
+    subjects = ParentalManyToManyField(Subject, blank=True)
+
+    @classmethod
+    def passed_on(cls, data: Any) -> Any:
+        return data
+
+    @classmethod
+    def from_serializable_data(  # type: ignore[override]
+        cls, data: Any, check_fks: bool = True, strict_fks: bool = False
+    ) -> Any:
+        return super().from_serializable_data(cls.passed_on(data), check_fks, strict_fks)
+
+
+class Sticker(models.Model):
+    flyer = ParentalKey(Flyer, related_name="stickers")
+    text = models.CharField(max_length=40)
+    about = models.ForeignKey(Flyer, null=True, on_delete=models.CASCADE, related_name="+")
+
+
+class Banner(ClusterableModel):
+    """Had a heading, and passes on data of its own making too."""
+
+    wall = ParentalKey(Wall, related_name="banners")
+    title = models.CharField(max_length=40)
+
+    @classmethod
+    def upgrade_serializable_data(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "title": data.get("heading", "none")}
+
+    @classmethod
+    def from_serializable_data(  # type: ignore[override]
+        cls, data: Any, check_fks: bool = True, strict_fks: bool = False
+    ) -> Any:
+        return super().from_serializable_data({**data, "heading": f"{data['heading']}!"}, check_fks, strict_fks)
+
+
+class Pin(models.Model):
+    banner = ParentalKey(Banner, related_name="pins")
+    colour = models.CharField(max_length=40)
+
+
+class Nest(ClusterableModel):
+    """Had a label, at any depth."""
+
+    outer = ParentalKey("self", null=True, related_name="inner")
+    name = models.CharField(max_length=40)
+
+    @classmethod
+    def upgrade_serializable_data(cls, data: dict[str, Any]) -> dict[str, Any]:
+        data["name"] = data.pop("label")
+        return data
+
+
 class Letter(ClusterableModel):
     """Had a heading, which is the subject now, and its paragraphs in one text."""
 
