@@ -24,6 +24,7 @@ from django.db.models import (
     DecimalField,
     DurationField,
     FileField,
+    FilePathField,
     FloatField,
     ForeignKey,
     GenericIPAddressField,
@@ -128,6 +129,16 @@ def _text(field: Any, data: Any) -> Any:
     return field.to_python(data)
 
 
+def _path(field: Any, data: Any) -> Any:
+    # The field's own to_python() takes anything.
+    return data if isinstance(data, str) else _refuse(data)
+
+
+def _boolean(field: Any, data: Any) -> Any:
+    # A null boolean would take an empty list or object for null.
+    return _refuse(data) if isinstance(data, list | dict | tuple) else field.to_python(data)
+
+
 def _address(field: Any, data: Any) -> Any:
     return field.to_python(data) if isinstance(data, str) else _refuse(data)
 
@@ -220,11 +231,12 @@ _CUSTOM = Incoming(_NOTHING, _custom)
 _TEXT = Incoming(frozenset({str, NoneType}), _text)
 _KINDS: tuple[tuple[Any, Incoming], ...] = (
     (FileField, _TEXT),
+    (FilePathField, Incoming(frozenset({str, NoneType}), _path)),
     (GenericIPAddressField, Incoming(_NOTHING, _address)),
     (CharField, _TEXT),
     (TextField, _TEXT),
     (IntegerField, Incoming(frozenset({int, NoneType}), _integer)),
-    (BooleanField, Incoming(frozenset({bool, NoneType}), _custom)),
+    (BooleanField, Incoming(frozenset({bool, NoneType}), _boolean)),
     (FloatField, Incoming(_NOTHING, _float)),
     (DecimalField, Incoming(_NOTHING, _decimal)),
     (DateTimeField, Incoming(_NOTHING, _datetime)),
