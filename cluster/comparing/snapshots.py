@@ -30,6 +30,7 @@ from cluster.relations import relations_of
 from cluster.relations.describe import kinds_of_owners
 from cluster.relations.natural import keys_by_name, natural_key_of
 from cluster.relations.per_model import PerModel
+from cluster.serialization.outgoing import in_utc
 
 Read = tuple[str, str, Callable[[Any, Any], Any] | None]
 
@@ -90,7 +91,7 @@ def _own_values(instance: Model) -> dict[str, Any]:
         value = known[attname]
         if hasattr(value, "resolve_expression"):
             continue
-        row[name] = value if convert is None or value is None else convert(instance, value)
+        row[name] = value if convert is None else convert(instance, value)
     for field in keys_by_name(type(instance)):
         target = field.get_cached_value(instance, default=None)
         if target is not None and target._state.adding and field.name in row:
@@ -142,13 +143,11 @@ class Printed:
         self.field = field
 
     def __call__(self, instance: Any, value: Any) -> Any:
-        return self.field.value_to_string(instance)
+        return None if value is None else self.field.value_to_string(instance)
 
 
 def _in_utc(instance: Any, value: Any) -> Any:
-    if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        return value.astimezone(dt.UTC)
-    return value
+    return in_utc(value) if isinstance(value, dt.datetime) else value
 
 
 def _file_name(instance: Any, value: Any) -> Any:
