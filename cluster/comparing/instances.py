@@ -15,7 +15,7 @@ from cluster.comparing.shape import Row, Shape, is_key
 from cluster.comparing.snapshots import linked_key
 from cluster.errors import DiffMismatchError, Problem
 from cluster.fields.reading import objects_in
-from cluster.relations import HeldList, Relation, relations_of
+from cluster.relations import Relation, relations_of
 from cluster.relations.holding import begin_holding, held_list
 from cluster.relations.natural import takes_names
 from cluster.saving.reading import chunks
@@ -256,15 +256,7 @@ def _edit_children(manager: Any, edit: ListEdit, new: list[Model]) -> None:
     children = list(held)
     manager.remove(*(children[place] for place in edit.removed))
     manager.add(*new)
-    put_in_order(held, edit.edited(children, new))
-
-
-def put_in_order(held: HeldList, ordered: Sequence[Model]) -> None:
-    """Give a held list the order of ``ordered``, which has the same objects."""
-    if list(held) != list(ordered):
-        for each in ordered:
-            held.discard(each)
-            held.add(each)
+    held.put_in_order(edit.edited(children, new))
 
 
 def _change_links(instance: Any, difference: RowDifference, shape: Shape, linked: LinkedObjects) -> None:

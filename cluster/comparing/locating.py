@@ -63,11 +63,18 @@ class Located:
 
 @dataclass(slots=True)
 class Locator:
-    """Locates the differences of one diff and notes whatever does not fit."""
+    """Locates the differences of one diff and notes whatever does not fit.
+
+    Attributes:
+        missing: The problems of rows that are not there, which several differences may meet.
+        places: By identity of a list of rows, the places of the rows by key; noted when a row is not at its place.
+    """
 
     root: Row
     shape: Shape
     problems: list[Problem] = field(default_factory=list)
+    missing: set[Problem] = field(default_factory=set)
+    places: dict[int, dict[Any, int]] = field(default_factory=dict)
 
     def locate(self, differences: Sequence[RowDifference]) -> list[Located]:
         """Return where each row is.
@@ -84,7 +91,7 @@ class Locator:
         row, shape, places = self.root, self.shape, []
         for depth, step in enumerate(difference.steps):
             shape = shape.child(step.relation)
-            place = find_row(shape, row.get(step.relation, ()), step)
+            place = self._find(shape, row.get(step.relation, ()), step)
             if place is None:
                 self._missing(difference.steps[: depth + 1])
                 return None
@@ -107,7 +114,7 @@ class Locator:
         removed = [self._place_of(difference, below, rows, step) for step, _ in children.removed]
         moved = [(place, self._place_of(difference, below, rows, step)) for step, place in children.moved]
         for step, _ in children.added:
-            if step.key is not None and place_of_key(below, rows, step.key) is not None:
+            if step.key is not None and step.key in self._places_by_key(below, rows):
                 path = path_of((*difference.steps, step))
                 self.problems.append(Problem(path, f"The diff adds the row {step.key!r}, which is there already."))
         return ListEdit(
@@ -117,30 +124,33 @@ class Locator:
         )
 
     def _place_of(self, difference: RowDifference, shape: Shape, rows: Sequence[Row], step: Step) -> int | None:
-        place = find_row(shape, rows, step)
+        place = self._find(shape, rows, step)
         if place is None:
             self._missing((*difference.steps, step))
         return place
 
+    def _find(self, shape: Shape, rows: Sequence[Row], step: Step) -> int | None:
+        """Return where the row of a step is: by key, else at its place if it is known by the same name."""
+        there = rows[step.index] if step.index < len(rows) else None
+        if step.key is None:
+            return step.index if there is not None and _label(shape, there) == step.label else None
+        if there is not None and shape.key_of(there) == step.key:
+            return step.index
+        return self._places_by_key(shape, rows).get(step.key)
+
+    def _places_by_key(self, shape: Shape, rows: Sequence[Row]) -> dict[Any, int]:
+        places = self.places.get(id(rows))
+        if places is None:
+            # The first one counts, of several with the same key.
+            keys = reversed([(shape.key_of(row), place) for place, row in enumerate(rows)])
+            places = self.places[id(rows)] = dict(keys)
+        return places
+
     def _missing(self, steps: tuple[Step, ...]) -> None:
         problem = Problem(path_of(steps), f"The row that the diff is about is not there (pk {steps[-1].key!r}).")
-        if problem not in self.problems:
+        if problem not in self.missing:
+            self.missing.add(problem)
             self.problems.append(problem)
-
-
-def find_row(shape: Shape, rows: Sequence[Row], step: Step) -> int | None:
-    """Return the place of the row that a step leads to: by key, else at its place if it is known by the same name."""
-    there = rows[step.index] if step.index < len(rows) else None
-    if step.key is None:
-        return step.index if there is not None and _label(shape, there) == step.label else None
-    if there is not None and shape.key_of(there) == step.key:
-        return step.index
-    return place_of_key(shape, rows, step.key)
-
-
-def place_of_key(shape: Shape, rows: Sequence[Row], key: Any) -> int | None:
-    """Return the place of the row with a key."""
-    return next((place for place, row in enumerate(rows) if shape.key_of(row) == key), None)
 
 
 def _label(shape: Shape, row: Row) -> str:

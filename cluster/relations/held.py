@@ -103,7 +103,10 @@ class HeldList(Sequence[Model]):
     def add(self, instance: Model) -> Model | None:
         """Append ``instance``, or put it in the slot of its equal; return the object that it replaced."""
         index, key = self._indexed(), key_of(instance)
-        slot, replaced = index.slot_of(instance, key), None
+        return self._put(index, index.slot_of(instance, key), instance, key)
+
+    def _put(self, index: SlotIndex, slot: int | None, instance: Model, key: Key | None) -> Model | None:
+        replaced = None
         if slot is None:
             slot = self._next
             self._next += 1
@@ -141,6 +144,10 @@ class HeldList(Sequence[Model]):
         keys = list(map(attrgetter(attname), index.keyless.values()))
         return keys.count(None) == len(keys)
 
+    def put_in_order(self, ordered: Iterable[Model]) -> None:
+        """Take the order of ``ordered``, which has the same objects."""
+        HeldList._fill(self, list(ordered))
+
     def forget_index(self) -> None:
         """Have the objects indexed anew on the next use, as their keys may have been taken back."""
         self._index = None
@@ -154,7 +161,12 @@ class HeldList(Sequence[Model]):
         if self._index is None:
             came, self._slots, self._index = self._slots.values(), {}, SlotIndex()
             for instance in came:
-                self.add(instance)
+                # No object can have been given a key since it came.
+                key = key_of(instance)
+                slot = self._index.by_identity.get(id(instance))
+                if slot is None and key is not None:
+                    slot = self._index.by_key.get(key)
+                self._put(self._index, slot, instance, key)
         return self._index
 
     def __getstate__(self) -> list[Model]:

@@ -11,7 +11,7 @@ from cluster.comparing import apply, diff, diff_from_database
 from cluster.comparing.snapshots import rows_of
 from cluster.errors import DiffMismatchError
 from cluster.testing import logged_statements
-from tests.support import build_band, build_full_band, stored_rows
+from tests.support import build_band, build_full_band, logged_statements, seconds_of, stored_rows
 from tests.testapp.models import Album, Attachment, Band, Genre, Hall, Member, Node, Show, Song, Tour, Verse
 
 
@@ -29,6 +29,40 @@ def test_a_diff_is_applied_to_another_snapshot_in_which_the_same_rows_are_elsewh
     result = apply(changes, band(members=[garth, rick]))
 
     assert result["members"] == [garth, {"pk": 1, "name": "Richard"}]
+
+
+def rows(keys, name):
+    return [{"pk": key, "name": f"{name} {place}"} for place, key in enumerate(keys)]
+
+
+def apply_elsewhere(number):
+    changes = diff(band(members=rows(range(1, number), "a")), band(members=rows(range(1, number), "b")), model=Band)
+    return lambda: apply(changes, band(members=[{"pk": number, "name": "first"}, *rows(range(1, number), "a")]))
+
+
+def apply_additions(number):
+    before, after = band(members=rows(range(1, number, 2), "a")), band(members=rows(range(1, number), "a"))
+    changes = diff(before, after, model=Band)
+    return lambda: apply(changes, before)
+
+
+def apply_to_nothing(number):
+    changes = diff(band(members=rows(range(1, number), "a")), band(members=rows(range(1, number), "b")), model=Band)
+
+    def work():
+        with pytest.raises(DiffMismatchError):
+            apply(changes, band())
+
+    return work
+
+
+@pytest.mark.parametrize("case", [apply_elsewhere, apply_additions, apply_to_nothing])
+def test_a_diff_is_applied_in_linear_time(case):
+    small = min(seconds_of(case(100)) for _ in range(5))
+    large = min(seconds_of(case(1600)) for _ in range(3))
+
+    # A quadratic one would take 256 times as long.
+    assert large < 16 * small * 4
 
 
 def test_everything_that_does_not_fit_is_reported_at_once_and_nothing_is_changed():
@@ -289,7 +323,7 @@ def test_the_key_of_a_row_in_several_tables_is_that_of_the_first():
             dt.datetime(2024, 1, 1, 21, tzinfo=dt.timezone(dt.timedelta(hours=1))),
             dt.datetime(2024, 1, 1, 20, tzinfo=dt.UTC),
         ),
-        (dt.datetime(2024, 1, 1, 21), dt.datetime(2024, 1, 1, 21)),  # noqa: DTZ001
+        (dt.datetime(2024, 1, 1, 21), dt.datetime(2024, 1, 1, 20, tzinfo=dt.UTC)),  # noqa: DTZ001
         (None, None),
     ],
     ids=["aware", "naive", "null"],
@@ -349,3 +383,18 @@ def test_what_is_deferred_is_not_compared_and_not_fetched():
 
     assert "facts" not in rows
     assert not [sql for sql in log.statements if "facts" in sql]
+
+
+def test_times_at_the_ends_of_the_calendar_and_without_zone_are_those_of_the_snapshot():
+    last = dt.datetime.max.replace(tzinfo=dt.timezone(dt.timedelta(hours=-5)))
+    for moment in (last, dt.datetime(2024, 7, 1, 12), None):  # noqa: DTZ001
+        song = Song(title="Tomorrow", recorded=moment)
+
+        assert not diff(song, song.serializable_data())
+
+
+def test_a_file_that_is_null_is_none():
+    attachment = Attachment(file=None)
+    band = Band(name="Blur", attachments=[attachment])
+
+    assert not diff(band, band.serializable_data())

@@ -154,6 +154,32 @@ def test_ten_thousand_additions_take_linear_time():
     assert many < 50 * few
 
 
+def test_a_list_of_new_and_stored_objects_is_indexed_in_linear_time():
+    def seconds(count: int) -> float:
+        stored = [Member.from_db("default", ["id"], [n]) for n in range(1, count)]
+        held = HeldList([*(Member() for _ in stored), *stored])
+        return seconds_of(held.view)
+
+    few, many = min(seconds(200) for _ in range(5)), min(seconds(3_200) for _ in range(3))
+
+    # A quadratic one would take 256 times as long.
+    assert many < 16 * few * 4
+
+
+def test_a_list_is_put_in_order_with_what_is_noted_of_its_objects():
+    rock, folk = Genre(pk=1), Genre(pk=2)
+    held = HeldLinks([rock, folk])
+    held.give_defaults(rock, {"stage": "left"})
+
+    held.put_in_order([folk, rock])
+
+    assert list(held) == [folk, rock]
+    assert held.find(Genre(pk=1)) is rock
+    assert held.defaults_of(rock) == {"stage": "left"}
+    assert held.add(Genre(pk=3)) is None
+    assert len(held) == 3
+
+
 def test_the_band_of_a_held_member_survives_a_pickled_cycle():
     band = Band(name="a", members=[Member(name="b"), Member(pk=4, name="c")])
 
