@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import ForeignKey, Model
+from django.db.models import BinaryField, ForeignKey, Model
 from django.template.loader import render_to_string
 from django.utils.formats import localize
 from django.utils.text import capfirst
@@ -17,6 +18,7 @@ from cluster.comparing.changes import Change, FieldChanged, Linked, RowMoved, St
 from cluster.comparing.shape import NO_VALUE, is_key, shape_of
 from cluster.relations.natural import natural_fields
 from cluster.saving.frozen import hashable
+from cluster.serialization.incoming import in_current_zone
 
 Targets = dict[type[Model], dict[Any, str]]
 
@@ -101,14 +103,21 @@ def _value_text(field: Any, value: Any, targets: Targets) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     chosen = dict(field.flatchoices).get(hashable(value)) if field is not None and field.choices else None
-    return str(chosen if chosen is not None else localize(_python_value(field, value)))
+    if chosen is not None:
+        return str(chosen)
+    # Joined, so that a value is escaped even if memory has it marked as safe.
+    return "".join([str(localize(_python_value(field, value)))])
 
 
 def _python_value(field: Any, value: Any) -> Any:
+    """Return a value as its field reads it, in the current time zone; bytes stay the text that stands for them."""
+    if field is None or isinstance(field, BinaryField):
+        return value
     try:
-        return value if field is None else field.to_python(value)
+        read = field.to_python(value)
     except NO_VALUE:
         return value
+    return in_current_zone(read) if isinstance(read, dt.datetime) else read
 
 
 def _target_text(field: Any, key: Any, targets: Targets) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.safestring import mark_safe
 
 from cluster.comparing import (
     FieldChanged,
@@ -468,8 +469,11 @@ def test_html_of_no_difference_says_so():
         ("decimal", "1.5", "a lot", "<del>1.5</del> → <ins>a lot</ins>"),
         ("extra_note", "x", "y", "<del>x</del> → <ins>y</ins>"),
         ("pk", 1, 2, "<del>1</del> → <ins>2</ins>"),
+        ("moment", None, "2024-07-01T12:00:00Z", "<ins>July 1, 2024, 2 p.m.</ins>"),
+        ("binary", "AQ==", "Ag==", "<del>AQ==</del> → <ins>Ag==</ins>"),
+        ("char", mark_safe("<i>"), "", "<del>&lt;i&gt;</del>"),
     ],
-    ids=["boolean", "choice", "no number", "no field", "key"],
+    ids=["boolean", "choice", "no number", "no field", "key", "moment", "binary", "marked as safe"],
 )
 def test_html_shows_values_as_people_read_them(name, before, after, shown):
     html = diff({name: before}, {name: after}, model=Archive).as_html()
