@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.copying.links import SourceLinks
+from cluster.copying.links import SourceLinks, keys_of_link
 from cluster.copying.map import CopyMap
 from cluster.copying.pending import PendingLinks, leave_for_save
 from cluster.copying.plans import copy_plan
@@ -105,8 +105,23 @@ class Copier:
         leave_for_save(root, pending)
 
     def _link(self, links: SourceLinks, target: Model) -> tuple[Model, dict[str, Any]]:
-        copied = self.map.find(target)
-        return (target if copied is None else copied), links.extras.get(id(target), {})
+        copied, extras = self.map.find(target), links.extras.get(id(target), {})
+        return (target if copied is None else copied), self._pointed_extras(links, extras)
+
+    def _pointed_extras(self, links: SourceLinks, extras: dict[str, Any]) -> dict[str, Any]:
+        """Make keys in what goes with a link point at copies too."""
+        pointed = dict(extras)
+        for key in keys_of_link(links) if extras else ():
+            given = key.name if key.name in extras else key.attname
+            value = extras.get(given)
+            if isinstance(value, Model):
+                target = self.map.find(value)
+            else:
+                target = self._copies_by(key.related_model, key.target_field.attname).get(value)
+            if target is not None:
+                del pointed[given]
+                pointed[key.name] = target
+        return pointed
 
     # Keys
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import ManyToManyField, Model
+from django.db.models import ForeignKey, ManyToManyField, Model
 
 from cluster.copying.options import Choices
 from cluster.fields.reading import objects_in, related_objects
@@ -81,6 +81,13 @@ def _names(field: Any) -> list[str]:
         for each in meta.concrete_fields
         if each.name not in ends and not each.primary_key and not each.generated
     ]
+
+
+def keys_of_link(links: SourceLinks) -> list[ForeignKey[Any]]:
+    """Return the foreign keys of the through model besides the two of the link."""
+    field: Any = links.row._meta.get_field(links.name)
+    names, meta = _names(field), _through(field)._meta
+    return [each for each in meta.concrete_fields if isinstance(each, ForeignKey) and each.attname in names]
 
 
 def _read_extras(field: Any, rows: Iterable[Model], using: str | None) -> dict[tuple[Any, Any], Extras]:

@@ -208,6 +208,32 @@ def test_what_is_given_with_a_held_link_goes_with_its_copy(exhibition):
     assert Ownership.objects.get(hall__exhibition=copied).share == 70
 
 
+def test_keys_in_the_rows_of_links_point_at_the_copies(exhibition, exhibits):
+    museum, axe, coin = Museum.objects.create(name="Louvre"), exhibits["axe"], exhibits["coin"]
+    elsewhere = Museum.objects.create(name="Prado")
+    iron = Exhibition.objects.create(title="Iron", slug="iron")
+    stranger = Exhibit.objects.create(hall=Hall.objects.create(exhibition=iron, name="west"), name="nail")
+    Loan.objects.create(exhibit=axe, museum=museum, insured=1, beside=coin)
+    Loan.objects.create(exhibit=axe, museum=elsewhere, insured=1, beside=stranger)
+    Ownership.objects.create(hall=exhibition.halls.get(name="east"), museum=museum, share=30, pride=axe)
+
+    copied = saved_copy(exhibition)
+
+    copies = copied_exhibits(copied)
+    loans = Loan.objects.filter(exhibit=copies["axe"]).order_by("museum__name")
+    assert [loan.beside for loan in loans] == [copies["coin"], stranger]
+    assert Ownership.objects.get(hall__exhibition=copied).pride == copies["axe"]
+
+
+def test_an_object_given_with_a_held_link_is_copied_with_it(exhibition, exhibits):
+    hall, museum = exhibition.halls.get_object_list()[0], Museum.objects.create(name="Louvre")
+    hall.owners.add(museum, through_defaults={"share": 70, "pride": exhibits["axe"]})
+
+    copied = saved_copy(exhibition)
+
+    assert Ownership.objects.get(hall__exhibition=copied).pride == copied_exhibits(copied)["axe"]
+
+
 def test_a_generic_key_between_rows_points_at_the_copy(exhibition, exhibits):
     Remark.objects.create(exhibition=exhibition, text="fragile", about=exhibits["bowl"])
     Remark.objects.create(exhibition=exhibition, text="closed", about=exhibition)

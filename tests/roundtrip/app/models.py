@@ -74,12 +74,14 @@ class Loan(models.Model):
     exhibit = models.ForeignKey(Exhibit, on_delete=models.CASCADE)
     museum = models.ForeignKey(Museum, on_delete=models.CASCADE)
     insured = models.DecimalField(max_digits=8, decimal_places=2)
+    beside = models.ForeignKey(Exhibit, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
 
 class Ownership(models.Model):
     hall = models.ForeignKey(Hall, on_delete=models.CASCADE)
     museum = models.ForeignKey(Museum, on_delete=models.CASCADE)
     share = models.PositiveIntegerField()
+    pride = models.ForeignKey(Exhibit, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
 
 class Remark(models.Model):
