@@ -98,6 +98,7 @@ def copy_child_relation(
 
     Raises:
         LookupError: There is no such relation.
+        TypeError: The target has no such relation.
     """
     relation = _relation(instance, child_relation)
     return _copy_children(instance, [relation], target, Choices.of(None, options), commit=commit, append=append)
@@ -124,6 +125,9 @@ def copy_all_child_relations(
 
     Returns:
         The map of old to new, for all levels.
+
+    Raises:
+        TypeError: The target has not all of the relations.
     """
     choices = Choices.of(exclude, options)
     relations = [each for each in relations_of(type(instance)).children if each.name not in choices.exclude]
@@ -133,7 +137,7 @@ def copy_all_child_relations(
 def _relation(instance: Model, given: Any) -> Relation:
     relations = relations_of(type(instance)).children
     for relation in relations:
-        if given is relation.rel or given in {relation.name, relation.rel} or given is relation:
+        if given in (relation.name, relation.rel, relation):
             return relation
     known = ", ".join(sorted(each.name for each in relations)) or "none"
     raise LookupError(f"{given!r} is no child relation of {type(instance).__name__}, which has {known}.")
@@ -143,6 +147,8 @@ def _copy_children(
     instance: Model, relations: list[Relation], target: Model, choices: Choices, *, commit: bool, append: bool
 ) -> CopyMap:
     refuse_unknown_paths(type(instance), choices)
+    for relation in relations:
+        _check_target(relation, target)
     tree = SourceTree(choices)
     tree.read_below(instance, [each.name for each in relations])
     copier = Copier(tree, UniqueValues(choices))
@@ -152,6 +158,12 @@ def _copy_children(
     if commit:
         _commit(target, relations)
     return copier.map
+
+
+def _check_target(relation: Relation, target: Model) -> None:
+    own = relations_of(type(target)).get(relation.name)
+    if own is None or own.field is not relation.field:
+        raise TypeError(f"Cannot copy {relation.name!r} to a {type(target).__name__}, which has no such relation.")
 
 
 def _empty_others(tree: SourceTree, relations: list[Relation], target: Any, *, append: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, Unpack
 
 from django.db.models import Model
@@ -40,7 +40,7 @@ def get_serializable_data_for_fields(instance: Model) -> dict[str, Any]:
 
 
 def serializable_data_for(
-    instances: Sequence[Model],
+    instances: Iterable[Model],
     *,
     relations: Collection[str] | None = None,
     exclude: Collection[str] = (),
@@ -54,7 +54,7 @@ def serializable_data_for(
         exclude: Dotted paths of fields and relations to leave out.
         using: The database that is asked for what is not held; by default the one of each instance.
     """
-    return take_as_classes_do(instances, SnapshotOptions.of(relations, exclude, using))
+    return take_as_classes_do(list(instances), SnapshotOptions.of(relations, exclude, using))
 
 
 def json_for(instance: Any, *, stamp: bool = False, allow_nan: bool = False, **options: Any) -> str:
@@ -89,7 +89,7 @@ def model_from_serializable_data(
 
 def from_serializable_data_many(
     model: type[Model],
-    items: Sequence[Any],
+    items: Iterable[Any],
     check_fks: bool = True,  # noqa: FBT001, FBT002 - as in from_serializable_data
     strict_fks: StrictKeys = False,  # noqa: FBT002
     **options: Unpack[LoadKeywords],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from cluster.serialization.asking import Asked, asked_for
 from cluster.serialization.building import Builder
 from cluster.serialization.checking import check
 from cluster.serialization.options import LoadOptions, LoadReport
-from cluster.serialization.reading import Reading, read
+from cluster.serialization.reading import Reading, read, shown
 
 
 def load_one(model: type[Model], data: Any, options: LoadOptions) -> Any:
@@ -24,9 +24,11 @@ def load_one(model: type[Model], data: Any, options: LoadOptions) -> Any:
     return _load_as_read(asked) if asked.is_for(data) else _load_again(asked, data)
 
 
-def load_many(model: type[Model], items: Sequence[Any], options: LoadOptions) -> list[Any]:
+def load_many(model: type[Model], items: Iterable[Any], options: LoadOptions) -> list[Any]:
     """Build many clusters with the query counts of one; ``None`` for those that ``strict_fks`` drops."""
-    return _load(read(model, items, options, is_many=True), options)
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise SerializedDataError(f"The data of many objects must be a list, and is {shown(items)}.")
+    return _load(read(model, list(items), options, is_many=True), options)
 
 
 def _load(reading: Reading, options: LoadOptions) -> list[Any]:

@@ -117,7 +117,14 @@ class SnapshotOptions:
     def of(
         cls, relations: Collection[str] | None = None, exclude: Collection[str] = (), using: str | None = None
     ) -> SnapshotOptions:
-        """Return the options for arguments as callers give them; the way to a relation is part of it."""
+        """Return the options for arguments as callers give them; the way to a relation is part of it.
+
+        Raises:
+            TypeError: What is chosen is one text and not several.
+        """
+        for paths in (relations, exclude):
+            if isinstance(paths, str):
+                raise TypeError(f"{paths!r} is one text; give a list of paths: [{paths!r}].")
         named = None if relations is None else frozenset(step for path in relations for step in _way_to(path))
         return cls(named, frozenset(exclude), using)
 

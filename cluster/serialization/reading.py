@@ -119,7 +119,7 @@ class Reading:
             data = self._upgraded(node, node.plan.upgrade)
         if not isinstance(data, dict):
             if data is not REFUSED:
-                self._note(node.path, f"{_name(node)} must be an object, and is {_show(data)}.")
+                self._note(node.path, f"{_name(node)} must be an object, and is {shown(data)}.")
             return
         self._read_fields(node, data)
         self._read_key(node, data)
@@ -175,7 +175,7 @@ class Reading:
             self._note(node.path_to(step_to(name), path[1:]), message)
 
     def _note_unconverted(self, node: Node, name: str, value: Any, error: Exception) -> None:
-        message = f"{_name(node)}.{name} cannot be read from {_show(value)}: {_say(error)}"
+        message = f"{_name(node)}.{name} cannot be read from {shown(value)}: {_say(error)}"
         problem = Problem(node.path_to(step_to(name)), message)
         if self.options.skip_unconvertible:
             self._report_of(node).unconverted.append(problem)
@@ -198,7 +198,7 @@ class Reading:
             hash(key)
         except CONVERSION_ERRORS as error:
             self._note(
-                node.path_to(".pk"), f"The key of a {_name(node)} cannot be read from {_show(value)}: {_say(error)}"
+                node.path_to(".pk"), f"The key of a {_name(node)} cannot be read from {shown(value)}: {_say(error)}"
             )
             return
         if key is not None and key != "":
@@ -212,7 +212,7 @@ class Reading:
         if value is not None and not (isinstance(value, list | tuple) and len(value) == len(parts)):
             self._note(
                 node.path_to(".pk"),
-                f"The key of a {_name(node)} must be a list of {len(parts)}, and is {_show(value)}.",
+                f"The key of a {_name(node)} must be a list of {len(parts)}, and is {shown(value)}.",
             )
             return
         for index, part in enumerate(parts):
@@ -222,7 +222,7 @@ class Reading:
                     node.values[position] = part.to_python(value[index])
                 except CONVERSION_ERRORS as error:
                     self._note(
-                        node.path_to(f".pk[{index}]"), f"It cannot be read from {_show(value[index])}: {_say(error)}"
+                        node.path_to(f".pk[{index}]"), f"It cannot be read from {shown(value[index])}: {_say(error)}"
                     )
         key = tuple(node.values[part.positions[0]] for part in parts)
         if value is not None and not any(each is ABSENT or each is None for each in key):
@@ -234,7 +234,7 @@ class Reading:
         if first is node:
             return
         if first.parent_field is node.parent_field or first.data != node.data or first.plan is not node.plan:
-            self._note(node.path_to(".pk"), f"The key {_show(key)} is that of {first.path} already.")
+            self._note(node.path_to(".pk"), f"The key {shown(key)} is that of {first.path} already.")
         else:
             # A row with two parents is in a relation of each; where it is tells both keys.
             node.twin = first
@@ -259,7 +259,7 @@ class Reading:
 
     def _note_no_list(self, node: Node, relation: Relation, items: Any) -> None:
         self._note(
-            node.path_to(f".{relation.name}"), f"{_name(node)}.{relation.name} must be a list, and is {_show(items)}."
+            node.path_to(f".{relation.name}"), f"{_name(node)}.{relation.name} must be a list, and is {shown(items)}."
         )
 
     def _read_links(self, node: Node, data: dict[str, Any]) -> None:
@@ -285,7 +285,7 @@ class Reading:
             except CONVERSION_ERRORS as error:
                 path = node.path_to(f".{relation.name}[{index}]")
                 self._note(
-                    path, f"A key of {_name(node)}.{relation.name} cannot be read from {_show(item)}: {_say(error)}"
+                    path, f"A key of {_name(node)}.{relation.name} cannot be read from {shown(item)}: {_say(error)}"
                 )
         return keys
 
@@ -298,7 +298,7 @@ def _name(node: Node) -> str:
     return str(node.model._meta.object_name)
 
 
-def _show(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return a value as an error names it, shortened."""
     try:
         text = repr(value)

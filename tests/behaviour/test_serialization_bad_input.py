@@ -161,6 +161,14 @@ def test_the_problems_of_many_have_the_path_of_each():
     assert [problem.path for problem in caught.value.problems] == ["$[1].formed", "$[2].members[0]"]
 
 
+@pytest.mark.parametrize("items", [None, 5, "", b"", {}, {"name": "Blur"}], ids=repr)
+def test_the_data_of_many_must_be_a_list(items):
+    with pytest.raises(SerializedDataError) as caught:
+        from_serializable_data_many(Band, items)
+
+    assert str(caught.value) == f"$: The data of many objects must be a list, and is {items!r}."
+
+
 def test_a_key_that_two_children_have_is_refused():
     data = {"members": [{"pk": 5}, {"pk": "5"}]}
 

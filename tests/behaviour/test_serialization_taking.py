@@ -440,6 +440,20 @@ def test_a_path_that_names_nothing_is_a_mistake(options, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("options", [{"relations": "albums"}, {"exclude": "albums"}], ids=repr)
+def test_one_text_for_several_paths_is_a_mistake(options):
+    with pytest.raises(TypeError) as caught:
+        build_band().serializable_data(**options)
+
+    assert str(caught.value) == "'albums' is one text; give a list of paths: ['albums']."
+
+
+def test_what_gives_instances_one_by_one_is_taken_too():
+    names = [data["name"] for data in serializable_data_for(Band(name=name) for name in "ab")]
+
+    assert names == ["a", "b"]
+
+
 @pytest.mark.django_db
 def test_a_relation_that_is_left_out_is_not_read(django_assert_num_queries):
     build_full_band().save()

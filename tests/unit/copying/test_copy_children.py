@@ -5,8 +5,8 @@ from django.db.models import Model
 
 from cluster.models import get_all_child_relations
 from cluster.testing import logged_statements
-from tests.support import build_band, build_full_band
-from tests.testapp.models import Album, Band, Member, Node, Song, Verse
+from tests.support import build_band, build_full_band, logged_statements
+from tests.testapp.models import Album, Band, Member, Node, Playlist, Song, Verse
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,16 @@ def test_children_without_keys_are_in_a_list():
     assert copies == {(rel_of(Band, "members"), None): list(target.members.get_object_list())}
 
 
-@pytest.mark.parametrize("name", ["genres", "name", "nothing"], ids=["many-to-many", "field", "unknown"])
+def test_children_are_not_copied_to_a_model_without_the_relation(source):
+    with pytest.raises(TypeError) as error:
+        source.copy_child_relation("members", Playlist())
+    with pytest.raises(TypeError):
+        source.copy_all_child_relations(Playlist())
+
+    assert str(error.value) == "Cannot copy 'members' to a Playlist, which has no such relation."
+
+
+@pytest.mark.parametrize("name", ["genres", "name", "nothing", None, []], ids=repr)
 def test_what_is_no_child_relation_is_a_lookup_error(source, name):
     with pytest.raises(LookupError) as error:
         source.copy_child_relation(name, Band())
