@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, Value
+from django.db.models.expressions import DatabaseDefault
 
 
 class Effect(Enum):
@@ -50,7 +51,9 @@ def effect_of(field: Any) -> Effect:
 def replacement_for(field: Any, effect: Effect) -> Any:
     """Return the value that ``SET_DEFAULT`` or ``SET(...)`` gives a dangling key."""
     if effect is Effect.DEFAULT:
-        return field.get_default()
+        default = field.get_default()
+        expression = default.expression if isinstance(default, DatabaseDefault) else None
+        return expression.value if isinstance(expression, Value) else default
     _path, (value,), _kwargs = field.remote_field.on_delete.deconstruct()
     if callable(value):
         value = value()

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 from django.db import models
+from django.db.models.expressions import DatabaseDefault
+from django.db.models.functions import Length
 
 from cluster.serialization.policy import Effect, effect_of, replacement_for
 from tests.testapp.models import Label
-from tests.upgrade.app.models import Loan
+from tests.upgrade.app.models import Loan, Subject
 
 
 def leave_a_trace(collector, field, sub_objs, using):
@@ -42,3 +44,11 @@ def test_an_object_given_to_set_stands_for_its_key():
 
 def test_what_is_called_by_set_is_called_each_time():
     assert replacement_for(Loan._meta.get_field("set_callable"), Effect.VALUE) == 1
+
+
+def test_a_default_of_the_database_stands_for_its_value_where_it_has_one():
+    plain = models.ForeignKey(Subject, on_delete=models.SET_DEFAULT, db_default=1)
+    made = models.ForeignKey(Subject, on_delete=models.SET_DEFAULT, db_default=Length(models.Value("a")))
+
+    assert replacement_for(plain, Effect.DEFAULT) == 1
+    assert isinstance(replacement_for(made, Effect.DEFAULT), DatabaseDefault)
