@@ -52,8 +52,8 @@ def replacement_for(field: Any, effect: Effect) -> Any:
     """Return the value that ``SET_DEFAULT`` or ``SET(...)`` gives a dangling key."""
     if effect is Effect.DEFAULT:
         default = field.get_default()
-        expression = default.expression if isinstance(default, DatabaseDefault) else None
-        return expression.value if isinstance(expression, Value) else default
+        made: Any = default.expression if isinstance(default, DatabaseDefault) else None  # type: ignore[attr-defined]
+        return made.value if isinstance(made, Value) else default
     _path, (value,), _kwargs = field.remote_field.on_delete.deconstruct()
     if callable(value):
         value = value()
