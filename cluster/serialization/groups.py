@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.relations import ClusterState, state_of
+from cluster.relations import ClusterState, Relation, state_of
 from cluster.relations.state import has_row
 from cluster.serialization.fields import Data, Pair, by_database
 from cluster.serialization.plans import ModelPlan
@@ -36,18 +36,19 @@ class Group:
 
     states: list[ClusterState | None] | None = None
 
-    def in_memory(self, name: str) -> tuple[list[tuple[Data, Sequence[Model]]], list[Pair]]:
+    def in_memory(self, relation: Relation) -> tuple[list[tuple[Data, Sequence[Model]]], list[Pair]]:
         """Return the data of the objects that hold something in a relation with what they hold; and the live ones."""
         if self.rows is not None:
             return [], self.pairs
         known: list[tuple[Data, Sequence[Model]]] = []
         live: list[Pair] = []
+        name, prefetched = relation.name, Prefetched(relation)
         if self.states is None:
             self.states = [state_of(instance) for instance, _ in self.pairs]
         for pair, state in zip(self.pairs, self.states, strict=True):
             objects: Sequence[Model] | None = None if state is None else state.held.get(name)
             if objects is None:
-                objects = objects_without_state(pair[0], name)
+                objects = prefetched.objects_of(pair[0])
             if objects is None:
                 live.append(pair)
             elif objects:
@@ -95,9 +96,29 @@ def _mark(pair: Pair) -> Any:
     return ("object", id(owner)) if None in parts else ("key", *parts)
 
 
-def objects_without_state(instance: Any, name: str) -> Sequence[Model] | None:
-    """Return what was prefetched of a relation that is not held; ``None`` where only the database knows."""
-    prefetched = instance.__dict__.get("_prefetched_objects_cache")
-    if prefetched is not None and name in prefetched:
-        return list(prefetched[name])
-    return None if has_row(instance) else ()
+@dataclass(slots=True)
+class Prefetched:
+    """What was prefetched of a relation.
+
+    Attributes:
+        conditions: The number of conditions under which a row is in the relation, counted when first asked for.
+    """
+
+    relation: Relation
+    conditions: int | None = None
+
+    def objects_of(self, instance: Any) -> Sequence[Model] | None:
+        """Return the objects of an instance that holds none; ``None`` where only the database knows all of them."""
+        rows = instance.__dict__.get("_prefetched_objects_cache", {}).get(self.relation.name)
+        if rows is not None and self._is_whole(rows, instance):
+            return list(rows)
+        return None if has_row(instance) else ()
+
+    def _is_whole(self, rows: Any, instance: Any) -> bool:
+        """Whether rows were prefetched without further conditions, as by ``Prefetch()`` with a queryset."""
+        query = rows.query
+        if self.conditions is None:
+            manager = getattr(instance, self.relation.name)
+            plain = manager._apply_rel_filters(self.relation.related_model._default_manager.get_queryset())
+            self.conditions = len(plain.query.where.children)
+        return not query.distinct_fields and len(query.where.children) == self.conditions

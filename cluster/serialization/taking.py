@@ -107,7 +107,7 @@ class Snapshot:
         # In the data first, so that names keep their order whatever is read when.
         for _, data in group.pairs:
             data[relation.name] = []
-        known, live = group.in_memory(relation.name)
+        known, live = group.in_memory(relation)
         for data, objects in known:
             self._add_instances(data[relation.name], objects, path)
         attname = relation.field.target_field.attname
@@ -159,7 +159,7 @@ class Snapshot:
         plan = plan_of(relation.related_model)
         for _, data in group.pairs:
             data[relation.name] = []
-        known, live = group.in_memory(relation.name)
+        known, live = group.in_memory(relation)
         for data, targets in known:
             data[relation.name] = [self._key_of_target(plan, relation, target) for target in targets]
         for using, same in group.by_database(live, source_field(relation).attname, self.options.using).items():

@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import FieldError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db.models import F
+from django.db.models import F, Prefetch
 from django.test import override_settings
 
 from cluster.errors import ClusterCycleError, SerializedDataError
@@ -18,6 +18,7 @@ from cluster.serialization import get_field_value, get_serializable_data_for_fie
 from cluster.testing import logged_statements
 from tests.support import build_band, build_full_band
 from tests.testapp.models import (
+    Album,
     Attachment,
     Band,
     Catalogue,
@@ -113,6 +114,24 @@ def test_prefetched_relations_are_not_read_again(django_assert_num_queries):
         data = band.serializable_data(relations=relations)
 
     assert data == Band.objects.get().serializable_data(relations=relations)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "part",
+    [
+        Album.objects.filter(title__startswith="a").exclude(songs=None),
+        Album.objects.none(),
+    ],
+    ids=["filter", "none"],
+)
+def test_what_was_prefetched_in_part_is_read_in_full(part, django_assert_num_queries):
+    build_full_band().save()
+    data = Band.objects.get().serializable_data(relations=["albums", "genres"])
+    band = Band.objects.prefetch_related(Prefetch("albums", part), Prefetch("genres", Genre.objects.all())).get()
+
+    with django_assert_num_queries(1):
+        assert band.serializable_data(relations=["albums", "genres"]) == data
 
 
 @pytest.mark.django_db
