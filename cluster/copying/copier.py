@@ -13,6 +13,7 @@ from cluster.copying.plans import copy_plan
 from cluster.copying.source import SourceChildren, SourceTree
 from cluster.copying.unique import UniqueValues
 from cluster.relations import HeldLinks, ensure_state
+from cluster.relations.held import key_of
 from cluster.relations.holding import replace_children
 
 
@@ -41,14 +42,16 @@ class Copier:
         """
         for row, path in self.tree.rows:
             self.map.note(row, self._copy_row(row, path))
-        self._copies = {id(copied) for _, copied in self.map.pairs()}
+        self._copies = {id(copied) for source, copied in self.map.pairs() if not _is_same_row(source, copied)}
         for each in self.tree.children:
-            self._give_children(each, target, append=append)
+            self._give_children(each, target)
         for row, path in self.tree.rows:
             self._point_keys(row, self.map.copy_of(row), path)
             self._override(row, self.map.copy_of(row), path)
         self.unique.settle(self)
         self._take_new_values()
+        if target is not None:
+            self._hand_over(target, append=append)
         self._give_links(target)
 
     # Rows
@@ -78,15 +81,27 @@ class Copier:
 
     # Children and links
 
-    def _give_children(self, source: SourceChildren, target: Model | None, *, append: bool) -> None:
-        parent: Any = self.map.copy_of(source.parent)
-        copies = [self.map.copy_of(child) for child in source.children]
+    def _give_children(self, source: SourceChildren, target: Model | None) -> None:
+        parent, copies = self.map.copy_of(source.parent), self._copies_of(source)
         for child, copied in zip(source.children, copies, strict=True):
             self.map.enter(source.relation.rel, child, copied)
-        if append and parent is target:
-            getattr(parent, source.relation.name).add(*copies)
+        if parent is target:
+            for copied in copies:
+                source.relation.point(copied, parent)
         else:
             replace_children(parent, source.relation, copies)
+
+    def _copies_of(self, source: SourceChildren) -> list[Model]:
+        return [self.map.copy_of(child) for child in source.children]
+
+    def _hand_over(self, target: Any, *, append: bool) -> None:
+        """Give the target its children, when nothing can fail any more."""
+        for each in self.tree.children:
+            if self.map.copy_of(each.parent) is target:
+                if append:
+                    getattr(target, each.relation.name).add(*self._copies_of(each))
+                else:
+                    replace_children(target, each.relation, self._copies_of(each))
 
     def _give_links(self, target: Model | None) -> None:
         pending = []
@@ -192,3 +207,8 @@ class Copier:
                 if issubclass(source._meta.concrete_model, concrete)  # type: ignore[arg-type]
             }
         return found
+
+
+def _is_same_row(source: Model, copied: Model) -> bool:
+    """Whether children are copied to the parent that they have."""
+    return copied is source or (key_of(copied) is not None and key_of(copied) == key_of(source))

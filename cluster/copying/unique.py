@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 from typing import Any, Protocol
 
-from django.db.models import CharField, ForeignKey, Model, SlugField, TextField, UniqueConstraint
+from django.db.models import CharField, ForeignKey, Model, SlugField, TextField
 
 from cluster.copying.options import Choices, Unique, joined
 from cluster.copying.plans import copy_plan, is_made_key, is_parent_link, makes_new_values
 from cluster.errors import Problem, UniqueCopyError
+from cluster.saving.unique import UniqueSet, unique_sets
 
 # So many names are tried per query.
 TRIES = 8
@@ -79,13 +80,13 @@ class UniqueValues:
 
     def _clashes(self, copying: Copying) -> Iterator[Clash]:
         for place, (row, path) in enumerate(copying.tree.rows):
-            for fields, is_key in unique_sets(row.__class__):
+            for unique_set, is_key in copied_sets(row.__class__):
                 if self.choices.unique == "keep" and not is_key:
                     continue
                 copied = copying.map.copy_of(row)
-                if not self._is_shared(copying, row, copied, path, fields):
+                if not self._is_shared(copying, row, copied, path, unique_set):
                     continue
-                chosen = min(fields, key=_unfitness)
+                chosen = min(unique_set.fields, key=_unfitness)
                 strategy = self.choices.unique_strategy(path, chosen.name)
                 if strategy == "keep" and is_key and not isinstance(chosen, ForeignKey):
                     if place == 0:
@@ -94,19 +95,18 @@ class UniqueValues:
                         continue
                     strategy = "error"
                 if strategy != "keep":
-                    yield Clash(row, copied, joined(path, chosen.name), chosen, fields, strategy)
+                    yield Clash(row, copied, joined(path, chosen.name), chosen, unique_set.fields, strategy)
 
-    def _is_shared(self, copying: Copying, row: Model, copied: Model, path: str, fields: tuple[Any, ...]) -> bool:
-        """Whether source and copy have the same values, none of them null or given by the caller."""
-        for each in fields:
+    def _is_shared(self, copying: Copying, row: Model, copied: Model, path: str, unique_set: UniqueSet) -> bool:
+        """Whether source and copy have the same values where these must be unique, none of them given by the caller."""
+        places, values = copy_plan(type(row)).places, copying.tree.values[id(row)]
+        for each in unique_set.fields:
             if copying.is_overridden(row, each.name) or self.choices.excludes(path, each.name):
                 return False
-            if copying.points_at_copy(copied, each):
+            is_new = copied.__dict__.get(each.attname) != values[places[each.name]]
+            if is_new or copying.points_at_copy(copied, each):
                 return False
-            value = copied.__dict__.get(each.attname)
-            if value is None or value != copying.tree.values[id(row)][copy_plan(type(row)).places[each.name]]:
-                return False
-        return True
+        return unique_set.exact_key(copied.__dict__) is not None
 
     def _suffix(self, unique_field: Any, clashes: list[Clash]) -> None:
         """Give every clash the first free name, asking the database once per round of names."""
@@ -134,26 +134,18 @@ class UniqueValues:
 
 
 @cache
-def unique_sets(model: Any) -> tuple[tuple[tuple[Any, ...], bool], ...]:
-    """Return the sets of fields that must be unique as a whole, and for each whether it is the primary key."""
-    meta = model._meta
-    single = [
-        ((each,), each.primary_key)
-        for each in meta.concrete_fields
-        if each.unique and not is_parent_link(each) and not makes_new_values(each) and not is_made_key(each)
-    ]
-    names = [fields for base in (model, *meta.all_parents) for fields in _together(base)]
-    sets = [(tuple(meta.get_field(name) for name in fields), False) for fields in names]
-    if len(meta.pk_fields) > 1:
-        sets.append((tuple(meta.pk_fields), True))
-    return (*single, *sets)
+def copied_sets(model: Any) -> tuple[tuple[UniqueSet, bool], ...]:
+    """Return what must be unique and is not made anew for a copy, and for each whether it is the primary key."""
+    key = tuple(model._meta.pk_fields)
+    sets = [(each, each.fields == key) for each in unique_sets(model)]
+    if len(key) == 1:
+        sets.insert(0, (UniqueSet(model, key), True))
+    return tuple((each, is_key) for each, is_key in sets if len(each.fields) > 1 or not _is_made(each.fields[0]))
 
 
-def _together(model: type[Model]) -> Iterable[Iterable[str]]:
-    yield from model._meta.unique_together
-    for each in model._meta.constraints:
-        if isinstance(each, UniqueConstraint) and each.fields:
-            yield each.fields
+def _is_made(unique_field: Any) -> bool:
+    """Whether a copy gets a value of its own, as from the database or the row that it inherits from."""
+    return is_parent_link(unique_field) or makes_new_values(unique_field) or is_made_key(unique_field)
 
 
 def _unfitness(unique_field: Any) -> int:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from django.db.models import Model
 
+from cluster.errors import UniqueCopyError
 from cluster.models import get_all_child_relations
 from cluster.testing import logged_statements
-from tests.support import build_band, build_full_band, logged_statements
+from tests.faults.app.models import Label, Shelf
+from tests.support import build_band, build_full_band
 from tests.testapp.models import Album, Band, Member, Node, Playlist, Song, Verse
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +172,25 @@ def test_commit_of_everything_is_one_transaction(source, django_assert_num_queri
 
     assert log.statements.index(log.of("SAVEPOINT")[0]) < log.statements.index(log.writes[0])
     assert Member.objects.filter(band=target).count() == 2
+
+
+@pytest.mark.parametrize("target", [lambda shelf: shelf, lambda shelf: Shelf.objects.get()], ids=["same", "equal"])
+def test_values_that_expressions_and_conditions_make_unique_change_within_one_parent(target):
+    shelf = Shelf.objects.create(name="Poetry")
+    Label.objects.create(shelf=shelf, text="Front", is_main=True)
+    Label.objects.create(shelf=shelf, text="Back")
+    target = target(shelf)
+
+    with pytest.raises(UniqueCopyError) as error:
+        shelf.copy_child_relation("labels", target, append=True, unique="suffix")
+    shelf.copy_child_relation(
+        "labels", target, append=True, commit=True, unique="suffix", overrides={Label: {"is_main": False}}
+    )
+
+    assert [problem.path for problem in error.value.problems] == ["labels.shelf"]
+    assert set(Label.objects.values_list("text", "is_main")) == {
+        ("Front", True),
+        ("Back", False),
+        ("Front (copy)", False),
+        ("Back (copy)", False),
+    }
