@@ -36,7 +36,8 @@ class Asked:
 
     def unchanged_children(self) -> dict[tuple[str, int], Node]:
         """Return the children whose data is as it was read, by relation and identity of the data."""
-        if self.node.plan.upgrade is not None:
+        was_read_again = self.node.report is None
+        if was_read_again or self.node.plan.upgrade is not None:
             return {}
         return {
             (name, id(child.data)): child

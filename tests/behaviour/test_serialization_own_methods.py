@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from cluster.errors import ForeignChildError, SerializedDataError
+from cluster.models import ClusterableModel
 from cluster.serialization import LoadReport, check_serialized, from_serializable_data_many
 from tests.upgrade.app.models import Flyer, Sticker, Subject, Wall
 from tests.upgrade.findings import entries_of, problems_of
@@ -160,6 +161,21 @@ def test_a_class_may_load_objects_of_other_classes_meanwhile(pass_on):
     pass_on(change)
 
     assert Wall.from_serializable_data(wall(Flyer(title="gig"))).flyers.get().title == "gig"
+
+
+def test_a_class_may_change_its_mind(pass_on):
+    def change(data):
+        other = {"title": "fair", "stickers": [*data["stickers"], {"text": "free entry"}]}
+        assert ClusterableModel.from_serializable_data.__func__(Flyer, other).title == "fair"
+        return {**data, "title": "match"}
+
+    pass_on(change)
+    flyer = Flyer(title="gig", stickers=[Sticker(text="sold out")])
+
+    loaded = Wall.from_serializable_data(wall(flyer))
+
+    assert loaded.flyers.get().title == "match"
+    assert [each.text for each in loaded.flyers.get().stickers.all()] == ["sold out"]
 
 
 def test_a_class_that_upgrades_its_data_passes_on_older_data():
