@@ -59,7 +59,7 @@ class Exhibit(models.Model):
     following = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     keywords = models.ManyToManyField(Keyword, blank=True)
     beside = models.ManyToManyField("self", blank=True)
-    lenders = models.ManyToManyField(Museum, through="Loan", blank=True)
+    lenders = models.ManyToManyField(Museum, through="Loan", through_fields=("exhibit", "museum"), blank=True)
     tags = TaggableManager(blank=True)
 
     class Meta:
