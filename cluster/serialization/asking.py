@@ -13,8 +13,8 @@ from typing import Any
 
 from django.db.models import Model
 
+from cluster.serialization.json_data import copy_of_json
 from cluster.serialization.nodes import Node
-from cluster.serialization.outgoing import copy_of_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from django.db.models import (
 from django.utils import timezone
 
 from cluster.relations.natural import natural_fields
-from cluster.serialization.outgoing import copy_of_json
+from cluster.serialization.json_data import copy_of_json
 
 NoneType = type(None)
 CONVERSION_ERRORS = (

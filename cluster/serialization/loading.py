@@ -13,7 +13,8 @@ from cluster.serialization.asking import Asked, asked_for
 from cluster.serialization.building import Builder
 from cluster.serialization.checking import check
 from cluster.serialization.options import LoadOptions, LoadReport
-from cluster.serialization.reading import Reading, read, shown
+from cluster.serialization.reading import Reading, read
+from cluster.serialization.wording import shown
 
 
 def load_one(model: type[Model], data: Any, options: LoadOptions) -> Any:

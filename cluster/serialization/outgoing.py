@@ -42,6 +42,7 @@ from django.utils.encoding import is_protected_type
 from cluster.errors import SerializedDataError
 from cluster.relations import ParentalField
 from cluster.relations.natural import natural_fields, natural_key_of, takes_names
+from cluster.serialization.json_data import copy_of_json
 
 NoneType = type(None)
 OMIT = object()
@@ -201,36 +202,6 @@ def _json(field: Any, instance: Model, value: Any) -> Any:
     except (TypeError, ValueError, RecursionError) as error:
         name = f"{field.model._meta.object_name}.{field.name}"
         raise SerializedDataError(f"Cannot serialize {name}: its encoder cannot write its value: {error}.") from error
-
-
-def copy_of_json(value: Any) -> Any:
-    """Return plain data that shares nothing changeable with the original, to any depth.
-
-    Raises:
-        SerializedDataError: The data is nested without end, or as good as that.
-    """
-    if not isinstance(value, JSON_CONTAINERS):
-        return value
-    copied = _shallow_copy(value)
-    unfinished = [(copied, 1)]
-    while unfinished:
-        container, depth = unfinished.pop()
-        if depth > DEEPEST_JSON:
-            raise SerializedDataError("The data is nested too deeply.")
-        for key, item in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(item, JSON_CONTAINERS):
-                container[key] = below = _shallow_copy(item)
-                unfinished.append((below, depth + 1))
-    return copied
-
-
-JSON_CONTAINERS = (dict, list, tuple)
-DEEPEST_JSON = 10_000
-"""How many levels are followed; only data that contains itself has more."""
-
-
-def _shallow_copy(value: Any) -> Any:
-    return dict(value) if isinstance(value, dict) else list(value)
 
 
 def _key_or_natural_key(field: Any, instance: Model, value: Any) -> Any:

@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from cluster.errors import Problem, SerializedDataError
 from cluster.relations import Relation
 from cluster.serialization.encoding import first_infinity, step_to
 from cluster.serialization.incoming import CONVERSION_ERRORS
+from cluster.serialization.json_data import copy_of_json
 from cluster.serialization.nodes import ABSENT, Node
 from cluster.serialization.options import LoadOptions, LoadReport
-from cluster.serialization.outgoing import copy_of_json
 from cluster.serialization.plans import plan_of
 from cluster.serialization.stamping import STAMP
+from cluster.serialization.wording import said, shown
 
-LONGEST_SHOWN = 80
 MAY_BE_INFINITE = frozenset({float, Decimal, dict, list})
 MOST_PROBLEMS = 1_000
 """How many problems are collected before reading ends: data that is wrong throughout tells nothing new after these."""
@@ -136,7 +135,7 @@ class Reading:
             is_copied = node.above is not None and node.above.plan.upgrade is not None
             return upgrade(node.data if is_copied else copy_of_json(node.data))
         except CONVERSION_ERRORS as error:
-            self._note(node.path, f"{_name(node)}.upgrade_serializable_data() cannot read the data: {_say(error)}")
+            self._note(node.path, f"{_name(node)}.upgrade_serializable_data() cannot read the data: {said(error)}")
             return REFUSED
 
     def _note_unknown(self, node: Node, data: dict[str, Any]) -> None:
@@ -175,7 +174,7 @@ class Reading:
             self._note(node.path_to(step_to(name), path[1:]), message)
 
     def _note_unconverted(self, node: Node, name: str, value: Any, error: Exception) -> None:
-        message = f"{_name(node)}.{name} cannot be read from {shown(value)}: {_say(error)}"
+        message = f"{_name(node)}.{name} cannot be read from {shown(value)}: {said(error)}"
         problem = Problem(node.path_to(step_to(name)), message)
         if self.options.skip_unconvertible:
             self._report_of(node).unconverted.append(problem)
@@ -198,7 +197,7 @@ class Reading:
             hash(key)
         except CONVERSION_ERRORS as error:
             self._note(
-                node.path_to(".pk"), f"The key of a {_name(node)} cannot be read from {shown(value)}: {_say(error)}"
+                node.path_to(".pk"), f"The key of a {_name(node)} cannot be read from {shown(value)}: {said(error)}"
             )
             return
         if key is not None and key != "":
@@ -222,7 +221,7 @@ class Reading:
                     node.values[position] = part.to_python(value[index])
                 except CONVERSION_ERRORS as error:
                     self._note(
-                        node.path_to(f".pk[{index}]"), f"It cannot be read from {shown(value[index])}: {_say(error)}"
+                        node.path_to(f".pk[{index}]"), f"It cannot be read from {shown(value[index])}: {said(error)}"
                     )
         key = tuple(node.values[part.positions[0]] for part in parts)
         if value is not None and not any(each is ABSENT or each is None for each in key):
@@ -285,7 +284,7 @@ class Reading:
             except CONVERSION_ERRORS as error:
                 path = node.path_to(f".{relation.name}[{index}]")
                 self._note(
-                    path, f"A key of {_name(node)}.{relation.name} cannot be read from {shown(item)}: {_say(error)}"
+                    path, f"A key of {_name(node)}.{relation.name} cannot be read from {shown(item)}: {said(error)}"
                 )
         return keys
 
@@ -296,18 +295,3 @@ REFUSED = object()
 
 def _name(node: Node) -> str:
     return str(node.model._meta.object_name)
-
-
-def shown(value: Any) -> str:
-    """Return a value as an error names it, shortened."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # numbers with thousands of digits; data nested beyond measure
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-
-
-def _say(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return " ".join(error.messages)
-    return f"{error}." if not isinstance(error, KeyError) else f"{error} is missing."

@@ -11,7 +11,6 @@ from cluster.comparing import apply, diff, diff_from_database
 from cluster.comparing.snapshots import rows_of
 from cluster.errors import DiffMismatchError
 from cluster.testing import logged_statements
-from cluster.testing import logged_statements
 from tests.support import build_band, build_full_band, seconds_of, stored_rows
 from tests.testapp.models import Album, Attachment, Band, Genre, Hall, Member, Node, Show, Song, Tour, Verse
 
