@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -65,7 +66,8 @@ class RuleBook:
         self.by_model: dict[type[Model], tuple[Rule, str]] = {}
         self.by_edge: dict[tuple[type[Model], str], tuple[Rule, str]] = {}
         self.start = Step()
-        self._owned_by_path: set[Edge] = set()
+        self._roles_by_path: dict[Edge, set[Role]] = defaultdict(set)
+        self._roles: dict[tuple[Edge, type[Model] | None], set[Role]] = {}
         self._edges: dict[type[Model], Edges] = {}
         for key, rule in rules.items():
             self._enter(key, rule)
@@ -94,8 +96,8 @@ class RuleBook:
             step = step.below.setdefault(name, Step())
             model = edge.target or model
         step.rule, step.key = rule, key
-        if edge is not None and rule.role is Role.OWN:
-            self._owned_by_path.add(edge)
+        if edge is not None:
+            self._roles_by_path[edge].add(rule.role)
 
     def edge_named(self, key: str) -> Edge:
         """Return the edge that ``Model.relation`` or ``app.Model.relation`` names."""
@@ -133,9 +135,15 @@ class RuleBook:
             return Resolved(rule, key, step=following)
         return Resolved(edge.default, step=following)
 
+    def roles(self, edge: Edge, target: type[Model] | None = None) -> set[Role]:
+        """Return the roles that rows at the end of an edge may have, on whatever path it is reached."""
+        if (edge, target) not in self._roles:
+            self._roles[edge, target] = {self.resolve(edge, None, target).role} | self._roles_by_path.get(edge, set())
+        return self._roles[edge, target]
+
     def may_own(self, edge: Edge) -> bool:
         """Whether a rule, or the default, lets rows at the end of an edge belong to its source."""
-        return edge in self._owned_by_path or self.resolve(edge, None).role is Role.OWN
+        return Role.OWN in self.roles(edge)
 
     def _candidates(self, edge: Edge, following: Step | None, target: type[Model] | None) -> Iterable[tuple[Rule, str]]:
         if following is not None and following.rule is not None:

@@ -14,6 +14,7 @@ from cluster.collector.content_types import ContentTypes
 from cluster.collector.databases import Databases
 from cluster.collector.declarations import lookups, model_named, plain_field
 from cluster.collector.decoding import Decoded, Decoder
+from cluster.collector.edges import concrete
 from cluster.collector.finding import Finder
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
@@ -30,6 +31,7 @@ from cluster.collector.reading import Contents, Document, FileRow, Models
 from cluster.collector.report import Report
 from cluster.collector.restoring import Restore
 from cluster.collector.source_files import load_sources
+from cluster.collector.ties import Ties
 from cluster.collector.writing import Writer
 from cluster.errors import ClusterError, Problem, SerializedDataError
 from cluster.saving.reading import chunks
@@ -138,8 +140,16 @@ class Load:
                 )
             self.report.note("There was no manifest: all rows were taken as owned, and no checksum was compared.")
             return
+        self._check_collector(Models()[manifest.root])
         if not self.options.get("ignore_migrations", False):
             check_migrations(manifest, self.using)
+
+    def _check_collector(self, root: type[Model]) -> None:
+        collector: Any = self.options.get("collector")
+        declared = collector.declared_model() if collector is not None else None
+        if declared is not None and not issubclass(root, concrete(declared)):
+            message = f"The file is of {root._meta.label}; {collector.__name__} collects {declared._meta.label}."
+            raise SerializedDataError([Problem("manifest", message)])
 
     def _build(self, mode: type[Mode]) -> None:
         manifest = self.document.manifest
@@ -153,7 +163,15 @@ class Load:
         writer = Writer(self.using, self.report, self.chunk_size)
         self.mode = mode(Finder(databases, self.chunk_size, self._lookups()), writer, self.decoder)
         self.mode.consult(self.document, self.contents.shared, self.options.get("collector"))
-        self.placer = Placer(self.mode, self.decoder, Linker(self.using, self.chunk_size, self.decoder, writer))
+        linker = Linker(self.using, self.chunk_size, self.decoder, writer)
+        self.placer = Placer(self.mode, self.decoder, linker, self._ties())
+
+    def _ties(self) -> Ties | None:
+        book, manifest = self.mode.book, self.document.manifest
+        if book is None:
+            return None
+        roots = None if manifest is None else {key_from_json(book.model, key) for key in manifest.root_keys}
+        return Ties(book, self.decoder, self.contents, roots)
 
     def _lookups(self) -> dict[type[Model], Sequence[str]]:
         manifest = self.document.manifest
@@ -184,6 +202,15 @@ class Load:
                 self._place_links(model, named, list(links[0][1]))
 
     def _place_links(self, model: type[Model], named: Sequence[Decoded], names: Sequence[str]) -> None:
+        rows = self.contents.keys.get(model, {})
+        self.mode.refuse(
+            [
+                Problem("manifest", f"{model._meta.label} {one.row.key!r} is linked to, and is a row of the file as"
+                        " well.")
+                for one in named
+                if one.row.key in rows
+            ]
+        )  # fmt: skip
         found = self.mode.find_linked(model, named, names)
         for old, new in found.items():
             self.decoder.keys.place(model, old, new)

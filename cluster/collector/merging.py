@@ -14,9 +14,7 @@ from cluster.collector.decoding import Decoded
 from cluster.collector.edges import Edge, Kind
 from cluster.collector.finding import differences, is_composite
 from cluster.collector.keymap import PENDING
-from cluster.collector.modes import Mode, SharedKeys
-from cluster.collector.reading import Document, Models
-from cluster.collector.rules import PLAIN_RULES, Rule
+from cluster.collector.modes import Mode
 from cluster.collector.unique import unique_attnames
 from cluster.collector.walk import Limits, Walk
 from cluster.collector.writing import falls_in_database
@@ -30,26 +28,14 @@ class Merge(Mode):
     only_inserts = False
     way_out = "which is not in the file. Load as a copy, or name lookup_fields that tell the rows apart."
 
-    def consult(self, document: Document, shared: SharedKeys, collector: Any) -> None:
-        """Keep what tells whose the rows of the file are."""
-        self.document, self.shared, self.collector = document, shared, collector
-
     def prepare(self) -> None:
         """Get ready to tell whose the rows are that are there."""
         self.placed: dict[type[Model], set[Any]] = defaultdict(set)
-        manifest = self.document.manifest
-        root = Models()[manifest.root] if manifest is not None else next(iter(self.keys.keys), None)
-        if root is not None:
-            book = RuleBook(root, self.rules(), self.finder.using)
+        book = self.book
+        if book is None and self.keys.keys:
+            book = RuleBook(next(iter(self.keys.keys)), self.rules(), self.finder.using)
+        if book is not None:
             self.belonging = Belonging(Walk(book, Limits(self.finder.chunk_size)), self.is_ours)
-
-    def rules(self) -> dict[str, Rule]:
-        """Return the rules of the collector, or those of the file without their conditions."""
-        if self.collector is not None:
-            return dict(self.collector.rules)
-        manifest = self.document.manifest
-        texts = manifest.rules if manifest is not None else {}
-        return {key: PLAIN_RULES[text.partition("(")[0]] for key, text in texts.items()}
 
     def is_ours(self, model: type[Model], key: Any) -> bool:
         """Whether a row of the database is one of those that the load placed as owned, or will be."""

@@ -6,14 +6,18 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DataError, IntegrityError
 from django.db.models import AutoField, Model
 
+from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded, Decoder
+from cluster.collector.edges import concrete
 from cluster.collector.finding import Finder, is_composite
 from cluster.collector.keymap import PENDING, KeyMap
-from cluster.collector.reading import Document
+from cluster.collector.reading import Document, Models
 from cluster.collector.report import Report
+from cluster.collector.rules import PLAIN_RULES, Rule
 from cluster.collector.writing import Writer, insertable, key_attnames, split
 from cluster.errors import Problem, SerializedDataError
 
@@ -42,7 +46,29 @@ class Mode:
         self.decoder = decoder
 
     def consult(self, document: Document, shared: SharedKeys, collector: Any) -> None:
-        """Take note of the file, the keys that it shares with others and the collector; not all modes need to."""
+        """Take note of the file, the keys that it shares with others, and the rules by which it was written."""
+        self.document, self.shared, self.collector = document, shared, collector
+        root = self._root()
+        try:
+            self.book = None if root is None else RuleBook(root, self.rules(), self.finder.using)
+        except ImproperlyConfigured as error:
+            if collector is not None:
+                raise
+            raise SerializedDataError([Problem("manifest", f"Its rules cannot be read: {error}")]) from error
+
+    def _root(self) -> type[Model] | None:
+        if self.document.manifest is not None:
+            return Models()[self.document.manifest.root]
+        declared = self.collector.declared_model() if self.collector is not None else None
+        return None if declared is None else concrete(declared)
+
+    def rules(self) -> dict[str, Rule]:
+        """Return the rules of the collector, or those of the file without their conditions."""
+        if self.collector is not None:
+            return dict(self.collector.rules)
+        manifest = self.document.manifest
+        texts = manifest.rules if manifest is not None else {}
+        return {key: PLAIN_RULES[text.partition("(")[0]] for key, text in texts.items()}
 
     @property
     def keys(self) -> KeyMap:

@@ -15,6 +15,7 @@ from cluster.collector.keymap import PENDING
 from cluster.collector.linking import Linker
 from cluster.collector.modes import Mode, is_blocked
 from cluster.collector.reading import FileRow
+from cluster.collector.ties import Ties
 from cluster.errors import Problem, SerializedDataError
 
 
@@ -26,10 +27,11 @@ class Placer:
         later: What is to be written of rows that were placed: model, key, attname, what it points at, and the row.
     """
 
-    def __init__(self, mode: Mode, decoder: Decoder, linker: Linker) -> None:
+    def __init__(self, mode: Mode, decoder: Decoder, linker: Linker, ties: Ties | None = None) -> None:
         self.mode = mode
         self.decoder = decoder
         self.linker = linker
+        self.ties = ties
         self.waiting: list[FileRow] = []
         self.later: list[tuple[type[Model], Any, str, Any, Decoded]] = []
 
@@ -42,13 +44,15 @@ class Placer:
         """Write what still waits, now that all rows have come.
 
         Raises:
-            SerializedDataError: Rows need what is nowhere, or each other.
+            SerializedDataError: Rows need what is nowhere, or each other, or do not belong to the roots.
         """
         if self.waiting:
             self._place_circle()
         self._settle()
         self.linker.finish()
         self.decoder.names.check_expected()
+        if self.ties is not None:
+            self.mode.refuse(self.ties.problems(self.mode.document.rows()))
 
     def _place(self, rows: Sequence[FileRow]) -> None:
         self._prepare_names(rows)
@@ -79,6 +83,8 @@ class Placer:
             self.decoder.names.prepare(target, names)
 
     def _place_ready(self, model: type[Model], ready: Sequence[Decoded]) -> None:
+        if self.ties is not None:
+            self.ties.see([one.row for one in ready])
         self._expect_extended(model, ready)
         self.decoder.names.check_expected()
         with_links = self.mode.place(model, ready)

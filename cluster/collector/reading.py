@@ -165,6 +165,7 @@ class Contents:
     Attributes:
         keys: By model the keys of its rows, each with the mark of those that are not loaded yet.
         values: The same by model and attname for the values of other fields that foreign keys point at.
+        holders: The keys of the rows that have those values.
         shared: By model the keys of those of its rows that are referenced only.
         lines: How many rows there are.
         sha256: The checksum of the rows.
@@ -173,6 +174,7 @@ class Contents:
     def __init__(self, document: Document) -> None:
         self.keys: dict[type[Model], dict[Any, Any]] = {}
         self.values: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict)
+        self.holders: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict)
         self.shared: dict[type[Model], set[Any]] = defaultdict(set)
         self.lines = 0
         self.sha256 = ""
@@ -266,15 +268,17 @@ class Contents:
             self._add(number, f"{model._meta.label} {key!r} is in the file twice.")
         if not self._is_owned(number):
             self.shared[model].add(key)
-        self._note_values(model, data["fields"], pending)
+        self._note_values(model, key, data["fields"], pending)
 
-    def _note_values(self, model: type[Model], fields: dict[str, Any], pending: object) -> None:
+    def _note_values(self, model: type[Model], key: Any, fields: dict[str, Any], pending: object) -> None:
         if model not in self._pointed:
             self._pointed[model] = pointed_fields(model)
         for field in self._pointed[model]:
             # What cannot be read is told when the row is decoded.
             with suppress(ValidationError):
-                self.values[model, field.attname][field.to_python(fields.get(field.name))] = pending
+                value = field.to_python(fields.get(field.name))
+                self.values[model, field.attname][value] = pending
+                self.holders[model, field.attname][value] = key
 
     def _names_of(self, model: type[Model]) -> frozenset[str]:
         if model not in self._names:

@@ -10,12 +10,10 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.collector.belonging import Belonging
-from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
 from cluster.collector.keys import in_order, key_from_json
 from cluster.collector.literals import among
 from cluster.collector.merging import Merge
-from cluster.collector.reading import Models
 from cluster.collector.removing import Remover
 from cluster.collector.rows import RowReader, encode
 from cluster.collector.rules import PLAIN_RULES, Rule
@@ -48,8 +46,8 @@ class Restore(Merge):
 
     def _walk(self) -> Walk:
         manifest: Any = self.document.manifest
-        model = Models()[manifest.root]
-        book = RuleBook(model, self.rules(), self.finder.using)
+        book: Any = self.book
+        model: type[Model] = book.model
         walk = Walk(book, Limits(self.finder.chunk_size))
         keys = [key_from_json(model, key) for key in manifest.root_keys]
         walk.run(model._base_manager.using(self.finder.using).filter(among("pk", keys)))
