@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.color import no_style
 from django.db import connections
 from django.db.models import AutoField, CompositePrimaryKey, Model, signals
+from django.db.models.deletion import Collector
 
 from cluster.collector.edges import Edge
 from cluster.collector.keys import chunk_size_for
@@ -35,13 +36,12 @@ class Writer:
         """Insert rows given by attname, without ``pre_save``; return their keys. All have a key or none has."""
         if is_counted:
             self.report.count("inserted", model._meta.label, len(rows))
+        has_keys = all(rows[0].get(attname) is not None for attname in key_attnames(model))
+        if has_keys and isinstance(model._meta.pk, AutoField):
+            self._numbered.add(model)
         if listens(model, "save"):
             return self._save_each(model, rows, force_insert=True)
-        keys = key_attnames(model)
-        has_keys = all(rows[0].get(attname) is not None for attname in keys)
         if has_keys:
-            if isinstance(model._meta.pk, AutoField):
-                self._numbered.add(model)
             self._insert_with_keys(model, rows)
             return [key_in(model, row) for row in rows]
         return self._insert_without_keys(model, rows)
@@ -136,15 +136,18 @@ class Writer:
         """Delete rows by key; nothing hangs on them any more."""
         for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
             rows = model._base_manager.using(self.using).filter(among("pk", piece))
-            if listens(model, "delete"):
-                self.report.note(f"{model._meta.label} has receivers for deleting: Django's own delete() was used.")
-                _, deleted = rows.delete()
-            else:
-                deleted = {model._meta.label: rows._raw_delete(self.using)}
-            for label, number in deleted.items():
-                self.report.count("deleted", label, number)
+            number = self._delete_each(model, rows) if listens(model, "delete") else rows._raw_delete(self.using)
+            self.report.count("deleted", model._meta.label, number)
             if self.progress is not None:
                 self.progress(len(piece))
+
+    def _delete_each(self, model: type[Model], rows: Any) -> int:
+        """Delete rows as Django does, with its signals, but no others: what hangs on them may be kept."""
+        self.report.note(f"{model._meta.label} has receivers for deleting: Django's own delete() was used.")
+        deletion = Collector(self.using, origin=rows)
+        deletion.add(list(rows))
+        total, _ = deletion.delete()
+        return total
 
     # Links ------------------------------------------------------------------------------------------------------------
 

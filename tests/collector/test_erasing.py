@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +11,7 @@ from django.db.models import ProtectedError, Q, signals
 from cluster.collector import ANONYMIZE, DELETE, KEEP, SKIP, Collector, Pseudonym, Report, load
 from cluster.errors import KeptRowsError
 from tests.collector.app.models import (
+    Asset,
     Audited,
     Bookmark,
     Client,
@@ -23,6 +25,7 @@ from tests.collector.app.models import (
     Pin,
     Tag,
     Task,
+    Truck,
     Twin,
     Watch,
 )
@@ -219,6 +222,39 @@ def test_receivers_are_called_for_each_row_that_is_deleted():
     assert {model.__name__: seen.count(model) for model in seen} == {"Task": 4, "Client": 1, "Watch": 2, "Audited": 1}
     assert report.of("deleted") == difference(before, row_counts())
     assert len(report.notes) == 4
+
+
+@contextmanager
+def receiving(signal, *models):
+    """Connect a receiver for some models, and yield the instances that it is called with."""
+    seen = []
+
+    def receive(sender, instance, **kwargs):
+        seen.append((sender, instance.pk))
+
+    for model in models:
+        signal.connect(receive, sender=model)
+    try:
+        yield seen
+    finally:
+        for model in models:
+            signal.disconnect(receive, sender=model)
+
+
+def test_what_is_kept_stays_though_what_it_hangs_on_is_deleted_with_receivers():
+    client = build_tenant()
+    truck = Truck.objects.get()
+    erase = {"zoo.Note": KEEP("a law"), "zoo.Asset": KEEP("a law"), "zoo.Client": KEEP("a law")}
+    before = row_counts()
+
+    with receiving(signals.post_delete, Truck, Task) as seen:
+        report = Collector(client, erase=erase).erase()
+
+    assert (Note.objects.count(), Asset.objects.count()) == (4, 1)
+    assert report.of("kept") == {"zoo.Asset": 1, "zoo.Client": 1, "zoo.Note": 4}
+    assert report.of("deleted") == difference(before, row_counts())
+    assert (Truck, truck.pk) in seen
+    assert len(seen) == 5
 
 
 @pytest.mark.django_db(transaction=True)

@@ -375,6 +375,25 @@ def test_receivers_of_signals_are_called_and_the_report_says_so():
     assert report.notes == ["zoo.Task has receivers for saving: its rows were saved one by one."]
 
 
+@pytest.mark.parametrize("has_receivers", [False, True])
+def test_the_next_row_gets_a_free_key_after_a_load(has_receivers):
+    text = json.dumps({"model": "zoo.tag", "pk": 9_001, "fields": {"name": "red"}})
+    seen = []
+
+    def receive(sender, instance, **kwargs):
+        seen.append(instance.pk)
+
+    if has_receivers:
+        signals.post_save.connect(receive, sender=Tag)
+    try:
+        load_text(text)
+    finally:
+        signals.post_save.disconnect(receive, sender=Tag)
+
+    assert Tag.objects.create(name="green").pk > 9_001
+    assert seen == [9_001] * has_receivers
+
+
 def test_what_receivers_of_links_refuse_is_not_loaded():
     client = build_tenant()
     text, manifest = dumped(client)
