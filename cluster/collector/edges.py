@@ -144,9 +144,19 @@ def _child(model: type[Model], rel: Any, field: Any) -> Edge:
 def _belongs(field: Any) -> bool:
     if isinstance(field, ParentalField) or not field.null:
         return True
+    return cascades(field)
+
+
+def cascades(field: Any) -> bool:
+    """Whether rows go with the row that a foreign key of theirs points at, by Django or by the database."""
     on_delete = field.remote_field.on_delete
     # DB_CASCADE, of Django 6.1, names the function that would do the same in Python.
     return on_delete is CASCADE or getattr(on_delete, "forced_collector", None) is CASCADE
+
+
+def falls_in_database(on_delete: Any) -> bool:
+    """Whether the database does what a foreign key asks for when its target goes, as from Django 6.1 it may."""
+    return hasattr(on_delete, "on_delete_sql")
 
 
 def pointed_fields(model: type[Model]) -> list[Any]:

@@ -17,7 +17,7 @@ from cluster.collector.keymap import PENDING
 from cluster.collector.modes import Mode
 from cluster.collector.unique import unique_attnames
 from cluster.collector.walk import Limits, Walk
-from cluster.collector.writing import falls_in_database
+from cluster.collector.writing import takes_others_along
 from cluster.errors import ForeignChildError, Problem
 
 
@@ -121,7 +121,7 @@ class Merge(Mode):
         """Update rows; several that change in something unique are taken out and put back, so that they may swap."""
         unique = unique_attnames(model)
         again = [(key, values) for key, values in changed if not unique.isdisjoint(values)]
-        if len(again) < 2 or falls_in_database(model):  # noqa: PLR2004 - one alone cannot swap
+        if len(again) < 2 or takes_others_along(model):  # noqa: PLR2004 - one alone cannot swap
             self.writer.update(model, changed)
             return
         self.writer.update(model, [(key, values) for key, values in changed if unique.isdisjoint(values)])

@@ -6,9 +6,9 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from django.db import connections
-from django.db.models import CASCADE, PROTECT, RESTRICT, Model, ProtectedError, QuerySet, RestrictedError
+from django.db.models import PROTECT, RESTRICT, Model, ProtectedError, QuerySet, RestrictedError
 
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, cascades, falls_in_database
 from cluster.collector.keys import in_order
 from cluster.collector.literals import among
 from cluster.collector.order import model_groups, points_at_itself, strongly_connected
@@ -62,7 +62,7 @@ class Remover:
 
     def _refuse_protected(self, edge: Edge, keys: list[Any]) -> None:
         on_delete = edge.field.remote_field.on_delete
-        if keys and (on_delete in (PROTECT, RESTRICT) or (on_delete is CASCADE and not edge.field.null)):
+        if keys and (on_delete in (PROTECT, RESTRICT) or (cascades(edge.field) and not edge.field.null)):
             raise self._protected(edge, keys)
 
     # What points at them ----------------------------------------------------------------------------------------------
@@ -111,8 +111,10 @@ class Remover:
         target: Any = edge.target
         on_delete = edge.field.remote_field.on_delete
         recorded = FieldUpdates()
-        if on_delete is CASCADE:
+        if cascades(edge.field):
             recorded.add_field_update(edge.field, None, ())
+        elif falls_in_database(on_delete):
+            self.writer.report.count("updated", target._meta.label, len(remaining))
         else:
             on_delete(recorded, edge.field, rows, self.using)
         for value in recorded.values:

@@ -19,7 +19,7 @@ from cluster.collector.rows import RowReader, encode
 from cluster.collector.rules import PLAIN_RULES, Rule
 from cluster.collector.unique import unique_attnames
 from cluster.collector.walk import Limits, Walk
-from cluster.collector.writing import falls_in_database
+from cluster.collector.writing import takes_others_along
 from cluster.errors import SerializedDataError
 from cluster.saving.reading import chunks
 
@@ -85,7 +85,7 @@ class Restore(Merge):
                     self.owned[row.model].add(row.key)
                     by_model[row.model].append(row)
             for model, rows in by_model.items():
-                if (names := unique_attnames(model)) and not falls_in_database(model):
+                if (names := unique_attnames(model)) and not takes_others_along(model):
                     self._note_replaced(reader, model, rows, names)
 
     def _note_replaced(self, reader: RowReader, model: type[Model], rows: list[Any], names: set[str]) -> None:

@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.models import AutoField, CompositePrimaryKey, Model, signals
 from django.db.models.deletion import Collector
 
-from cluster.collector.edges import Edge
+from cluster.collector.edges import Edge, falls_in_database
 from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
 from cluster.collector.report import Report
@@ -222,11 +222,10 @@ def listens(model: type[Model], verb: str) -> bool:
     return bool(before.has_listeners(model) or after.has_listeners(model))
 
 
-def falls_in_database(model: type[Model]) -> bool:
+def takes_others_along(model: type[Model]) -> bool:
     """Whether the database itself deletes or changes other rows when a row of a model is deleted."""
     related = model._meta.get_fields(include_hidden=True)
-    rules = [getattr(rel, "on_delete", None) for rel in related if rel.auto_created]
-    return any(hasattr(on_delete, "on_delete_sql") for on_delete in rules)
+    return any(falls_in_database(getattr(rel, "on_delete", None)) for rel in related if rel.auto_created)
 
 
 def insertable(model: type[Model]) -> list[Any]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import ProtectedError, Q, signals
 
 from cluster.collector import ANONYMIZE, DELETE, KEEP, SKIP, Collector, Pseudonym, Report, load
@@ -14,6 +14,7 @@ from tests.collector.app.models import (
     Asset,
     Audited,
     Bookmark,
+    Box,
     Client,
     Currency,
     Fallback,
@@ -382,3 +383,22 @@ def test_a_row_in_a_circle_that_stays_protects_the_others():
         Collector(Twin.objects.get(pk=2), rules={"Twin.twins": SKIP, "Twin.other": SKIP}).erase()
 
     assert Twin.objects.count() == 2
+
+
+@pytest.mark.skipif(not hasattr(models, "DB_CASCADE"), reason="Django does not leave deleting to the database yet.")
+def test_what_the_database_itself_does_is_collected_counted_and_not_gone_round():
+    from tests.collector.app.models import Slip, Sticker  # noqa: PLC0415 - not there in every Django
+
+    box = Box.objects.create(name="b")
+    slip, sticker = Slip.objects.create(box=box), Sticker.objects.create(box=box)
+
+    with pytest.raises(ProtectedError, match=r"Cannot delete rows of zoo.Box: 1 rows of zoo.Slip that stay point at"):
+        Collector(box, rules={"zoo.Slip": SKIP}).erase()
+    assert list(Slip.objects.all()) == [slip]
+    report = Collector(box).erase()
+
+    sticker.refresh_from_db()
+    assert report.of("deleted") == {"zoo.Box": 1, "zoo.Slip": 1}
+    assert report.of("updated") == {"zoo.Sticker": 1}
+    assert sticker.box_id is None
+    connection.check_constraints()

@@ -291,6 +291,22 @@ class Booking(models.Model):
     spot = models.ForeignKey(Spot, on_delete=models.PROTECT, related_name="bookings")
 
 
+# What the database itself does when a row goes ------------------------------------------------------------------------
+
+
+class Box(models.Model):
+    name = models.CharField(max_length=40, unique=True)
+
+
+if hasattr(models, "DB_CASCADE"):  # Remove when Django >= 6.1 is the floor.
+
+    class Slip(models.Model):
+        box = models.ForeignKey(Box, on_delete=models.DB_CASCADE, related_name="slips")
+
+    class Sticker(models.Model):
+        box = models.ForeignKey(Box, on_delete=models.DB_SET_NULL, null=True, related_name="stickers")
+
+
 # Signals --------------------------------------------------------------------------------------------------------------
 
 
