@@ -160,11 +160,14 @@ class Writer:
         if signals.m2m_changed.has_listeners(through):
             self._change_each(edge, pairs, "add")
             return
+        self._run_for_each(edge, "INSERT INTO {} ({}, {}) VALUES (%s, %s)", pairs)
+
+    def _run_for_each(self, edge: Edge, template: str, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Run a statement for bare pairs: far cheaper than to compile one for each piece, and there are many pairs."""
+        through = edge.field.remote_field.through
         fields: list[Any] = [through._meta.get_field(name) for name in link_columns(edge)]
-        quote = self.connection.ops.quote_name
-        table, *columns = map(quote, (through._meta.db_table, *(field.column for field in fields)))
-        # Bare pairs: far cheaper than to compile an insert for each piece, and there are many of them.
-        sql = f"INSERT INTO {table} ({columns[0]}, {columns[1]}) VALUES (%s, %s)"  # noqa: S608 - quoted names
+        names = (through._meta.db_table, *(field.column for field in fields))
+        sql = template.format(*map(self.connection.ops.quote_name, names))
         with self.connection.cursor() as cursor:
             for piece in chunks(pairs, self.chunk_size):
                 cursor.executemany(sql, [self._link_values(fields, pair) for pair in piece])
@@ -184,12 +187,7 @@ class Writer:
         if signals.m2m_changed.has_listeners(through):
             self._change_each(edge, pairs, "remove")
             return
-        source, target = link_columns(edge)
-        by_source: dict[Any, list[Any]] = defaultdict(list)
-        for one, other in pairs:
-            by_source[one].append(other)
-        for one, others in by_source.items():
-            through._base_manager.using(self.using).filter(**{source: one, f"{target}__in": others}).delete()
+        self._run_for_each(edge, "DELETE FROM {} WHERE {} = %s AND {} = %s", pairs)
 
     def _change_each(self, edge: Edge, pairs: Sequence[tuple[Any, Any]], verb: str) -> None:
         self.report.note(f"{edge.label} has receivers for its links: they were changed row by row.")

@@ -5,7 +5,9 @@ import json
 import random
 
 import pytest
+from django.db import connection
 from django.db.models import Q, signals
+from django.test.utils import CaptureQueriesContext
 
 from cluster.collector import LINK, OWN, SKIP, Collector, load
 from cluster.errors import SerializedDataError
@@ -15,11 +17,13 @@ from tests.collector.app.models import (
     Audited,
     Bookmark,
     Catalogue,
+    Chore,
     Client,
     Currency,
     Draft,
     Invoice,
     Item,
+    Label,
     Node,
     Note,
     Person,
@@ -31,6 +35,7 @@ from tests.collector.app.models import (
     Watch,
 )
 from tests.collector.builders import build_tenant, row_counts
+from tests.collector.test_collecting import build_firm
 from tests.collector.test_loading import dumped, load_text
 
 pytestmark = pytest.mark.django_db
@@ -288,3 +293,21 @@ def test_receivers_of_links_are_called_for_what_a_restore_takes_away():
     gone = {Tag.objects.get(name="blue").pk}
     assert seen == [("pre_remove", gone), ("post_remove", gone)]
     assert task.tags.count() == 2
+
+
+def test_links_are_taken_away_in_a_number_of_statements_that_does_not_grow_with_the_rows():
+    firms = [build_firm(size) for size in (5, 40)]
+    label = Label.objects.create(name="late")
+    counts = []
+    for firm in firms:
+        text, manifest = dumped(firm)
+        for chore in Chore.objects.filter(job__firm=firm):
+            chore.labels.add(label)
+
+        with CaptureQueriesContext(connection) as queries:
+            report = load_text(text, "restore", manifest=manifest)
+
+        counts.append(len(queries))
+        assert report.of("deleted") == {"zoo.Chore_labels": Chore.objects.filter(job__firm=firm).count()}
+        assert dumped(firm)[0] == text
+    assert counts[0] == counts[1]
