@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded
 from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
+from cluster.collector.reading import FileRow
 from cluster.collector.rows import encode, plain_value
 from cluster.collector.unique import any_of, rows_per_statement, unique_names
 from cluster.collector.writing import insertable
@@ -29,6 +31,7 @@ class Finder:
         self.using = databases.using
         self.chunk_size = chunk_size
         self.lookup_fields = lookup_fields
+        self._looked_up: dict[type[Model], dict[tuple[Any, ...], FileRow]] = defaultdict(dict)
 
     def present(self, model: type[Model], keys: Iterable[Any]) -> set[Any]:
         """Return which keys are in the database."""
@@ -58,20 +61,40 @@ class Finder:
         return found
 
     def by_lookup(self, model: type[Model], decoded: Sequence[Decoded], names: Sequence[str]) -> dict[Any, Any]:
-        """Return by key in the file the key of the row with the same values in some fields, none of them null."""
+        """Return by key in the file the key of the row with the same values in some fields, none of them null.
+
+        Raises:
+            SerializedDataError: Several rows, of the file or of the database, have the same values.
+        """
         attnames = [model._meta.get_field(name).attname for name in names]  # type: ignore[union-attr]
-        wanted: dict[tuple[Any, ...], Any] = {}
+        wanted: dict[tuple[Any, ...], FileRow] = {}
         for one in decoded:
             values = tuple(one.values.get(attname) for attname in attnames)
             if None not in values and not one.later.keys() & set(attnames):
-                wanted[values] = one.row.key
-        found = {}
+                self._refuse_alike(
+                    wanted if model not in self.lookup_fields else self._looked_up[model], values, one.row
+                )
+                wanted[values] = one.row
+        found: dict[Any, Any] = {}
         for piece in chunks(wanted, rows_per_statement(self.using, self.chunk_size, len(names))):
             rows = model._base_manager.using(self.databases.of(model)).filter(any_of(attnames, piece))
             for key, *values in rows.values_list("pk", *attnames):
-                if tuple(values) in wanted:
-                    found[wanted[tuple(values)]] = key
+                if (row := wanted.get(tuple(values))) is not None:
+                    if row.key in found:
+                        raise row.problem(
+                            f"{model._meta.label} {row.key!r} may be {found[row.key]!r} or {key!r} of the database:"
+                            f" {', '.join(names)} do not tell them apart."
+                        )
+                    found[row.key] = key
         return found
+
+    def _refuse_alike(self, known: dict[tuple[Any, ...], FileRow], values: tuple[Any, ...], row: FileRow) -> None:
+        other = known.setdefault(values, row)
+        if other is not row:
+            raise row.problem(
+                f"{row.model._meta.label} {row.key!r} has the same values as {other.key!r} of line {other.line} in the"
+                " fields by which it is looked up."
+            )
 
     def same_row(self, model: type[Model], decoded: Sequence[Decoded]) -> dict[Any, Any]:
         """Return by key in the file the key of the row that a shared row stands for.

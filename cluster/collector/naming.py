@@ -103,8 +103,11 @@ class Names:
             return
         rows = model._base_manager.using(self.databases.of(model)).filter(condition)
         followed = [field.name for field in model._meta.concrete_fields if field.remote_field and not field.null]
+        found: dict[Any, list[Model]] = defaultdict(list)
         for row in rows.select_related(*followed) if followed else rows:
-            self._found[model][_hashable(row.natural_key())] = row  # type: ignore[attr-defined]
+            found[_hashable(row.natural_key())].append(row)  # type: ignore[attr-defined]
+        # What has the same name as another is left to get_by_natural_key(), which refuses it or chooses.
+        self._found[model].update({name: rows[0] for name, rows in found.items() if len(rows) == 1})
 
     def expect(self, row: FileRow, model: type[Model], value: Any, attname: str = "pk") -> None:
         """Note that a row needs a row that the file does not hold, and by which of its fields."""

@@ -34,7 +34,7 @@ class FileRow:
     """One row of a file.
 
     Attributes:
-        line: Its line, from 1.
+        line: Its line, from 1; 0 of a row that the manifest names.
         model: Its model.
         key: Its primary key in the file, as Python has it.
         fields: The values by field name as they stand in the file.
@@ -49,7 +49,7 @@ class FileRow:
 
     def problem(self, message: str) -> SerializedDataError:
         """Return an error about the row."""
-        return SerializedDataError([Problem(f"line {self.line}", message)])
+        return SerializedDataError([Problem(f"line {self.line}" if self.line else "manifest", message)])
 
 
 class Document:

@@ -7,8 +7,9 @@ from django.test.utils import CaptureQueriesContext
 
 from cluster.collector import LINK, REF, SKIP, Collector, Ids, Source
 from cluster.collector.unique import unique_attnames, unique_names
+from cluster.errors import SerializedDataError
 from tests.collector.app.models import Client, Draft, Note, Person, Profile, Tag, Task, Trip, Vehicle
-from tests.collector.builders import build_tenant, shared
+from tests.collector.builders import build_tenant, shared, stored
 from tests.collector.test_bad_input import lines
 from tests.collector.test_loading import RENAMED, dumped, load_text
 from tests.faults.app.models import Label
@@ -43,6 +44,59 @@ def test_another_text_is_another_text_also_where_the_database_finds_it(title):
 
     assert report.of("inserted") == {"zoo.Draft": 1}
     assert Draft.objects.count() == 2
+
+
+@pytest.mark.parametrize("chunk_size", [1, 100])
+def test_rows_of_the_file_that_lookup_fields_do_not_tell_apart_are_refused(chunk_size):
+    client = Client.objects.create(name="acme")
+    one, two = (client.drafts.create(title="same") for _ in range(2))
+    text, manifest = dumped(client)
+    client.drafts.all().delete()
+    before = stored()
+
+    with pytest.raises(SerializedDataError) as refused:
+        load_text(
+            text, "merge", manifest=manifest, lookup_fields={"zoo.Draft": ["client", "title"]}, chunk_size=chunk_size
+        )
+
+    assert str(refused.value) == (
+        f"line 3: zoo.Draft {two.pk} has the same values as {one.pk} of line 2 in the fields by which it is looked up."
+    )
+    assert stored() == before
+
+
+def test_rows_of_the_database_that_lookup_fields_do_not_tell_apart_are_refused():
+    client = Client.objects.create(name="acme")
+    draft = client.drafts.create(title="same")
+    text, manifest = dumped(client)
+    other = client.drafts.create(title="same")
+
+    with pytest.raises(SerializedDataError) as refused:
+        load_text(text, "merge", manifest=manifest, lookup_fields={"zoo.Draft": ["client", "title"]})
+
+    assert str(refused.value) == (
+        f"line 2: zoo.Draft {draft.pk} may be {draft.pk} or {other.pk} of the database: client, title do not tell them"
+        " apart."
+    )
+
+
+def test_a_row_that_is_linked_to_and_is_there_twice_is_refused():
+    client = build_tenant()
+    text, manifest = dumped(client, rules={"zoo.Person": LINK}, lookup_fields={"zoo.Person": ["name"]})
+    Person.objects.create(name="Robin")
+
+    with pytest.raises(
+        SerializedDataError, match=r"manifest: zoo.Person \d+ may be \d+ or \d+ of the database: name do"
+    ):
+        load_text(text, "copy", manifest=manifest, replace=RENAMED)
+
+
+@pytest.mark.parametrize("names", ["name", [], ()])
+def test_lookup_fields_are_a_list_of_names(names):
+    with pytest.raises(ImproperlyConfigured) as refused:
+        Collector(Client(pk=1), lookup_fields={"zoo.Tag": names})
+
+    assert str(refused.value) == f"lookup_fields: 'zoo.Tag' must have a list of names of fields, not {names!r}."
 
 
 def test_a_null_in_a_lookup_field_finds_nothing():

@@ -123,6 +123,21 @@ def test_a_natural_key_whose_parts_are_no_columns_is_found_one_by_one(monkeypatc
     assert Booking.objects.filter(spot__hall="ab").count() == 6
 
 
+def test_a_natural_key_that_several_rows_have_is_refused_among_many(monkeypatch):
+    monkeypatch.setattr(Spot, "natural_key", lambda self: (self.hall, self.row))
+    monkeypatch.setattr(type(Spot.objects), "get_by_natural_key", lambda self, hall, row: self.get(hall=hall, row=row))
+    client = Client.objects.create(name="acme")
+    spots = [Spot.objects.create(hall="a", row=row, seat=1) for row in "abc"]
+    Booking.objects.bulk_create([Booking(client=client, spot=spot) for spot in spots])
+    text, manifest = dumped(client)
+    Spot.objects.create(hall="a", row="b", seat=2)
+
+    with pytest.raises(
+        SerializedDataError, match=r"line 3: zoo.Booking.spot cannot be \['a', 'b'\]: .* no natural key"
+    ):
+        load_text(text, "copy", manifest=manifest)
+
+
 def test_lookup_fields_are_looked_up_together():
     client = Client.objects.create(name="acme")
     Draft.objects.bulk_create([Draft(client=client, title=f"draft {number}") for number in range(1500)])
