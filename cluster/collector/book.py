@@ -81,13 +81,28 @@ class RuleBook:
     def _enter(self, key: str, rule: Rule) -> None:
         if not isinstance(rule, Rule):
             raise ImproperlyConfigured(f"The rule {key!r} must be OWN, REF, LINK or SKIP, not {rule!r}.")
+        if rule.condition is not None and rule.role in (Role.SKIP, Role.LINK):
+            raise ImproperlyConfigured(
+                f"The rule {key!r}: {rule.role.name} takes no condition. Say by OWN or REF which rows are taken, as in"
+                " OWN(~Q(...)); the others are skipped."
+            )
         if "." not in key:
             self._enter_path(key, rule)
         elif (model := find_model(key)) is not None:
-            self.by_model[concrete(model)] = (rule, key)
+            self._enter_model(key, concrete(model), rule)
         else:
             edge = self.edge_named(key)
+            check_condition(key, rule, edge)
             self.by_edge[edge.source, edge.name] = (rule, key)
+
+    def _enter_model(self, key: str, model: type[Model], rule: Rule) -> None:
+        is_pointed_at = any(edge.kind in (Kind.CHILD, Kind.FAR_LINK) for edge in self.edges(model).down)
+        if rule.condition is not None and rule.role is Role.REF and is_pointed_at:
+            raise ImproperlyConfigured(
+                f"The rule {key!r} has a condition, but other rows point at those of {model._meta.label}, and what they"
+                " need is taken whole. Name a relation down to them, or a path."
+            )
+        self.by_model[model] = (rule, key)
 
     def _enter_path(self, key: str, rule: Rule) -> None:
         step, model, edge = self.start, self.model, None
@@ -97,6 +112,7 @@ class RuleBook:
             model = edge.target or model
         step.rule, step.key = rule, key
         if edge is not None:
+            check_condition(key, rule, edge)
             self._roles_by_path[edge].add(rule.role)
 
     def edge_named(self, key: str) -> Edge:
@@ -161,6 +177,19 @@ class RuleBook:
         if not model._meta.managed:
             return f"{model._meta.label} is unmanaged"
         return f"{model._meta.label} is in another database" if self.databases.is_elsewhere(model) else ""
+
+
+def check_condition(key: str, rule: Rule, edge: Edge) -> None:
+    """Refuse a condition on what rows need.
+
+    Raises:
+        ImproperlyConfigured: The rule has a condition, and the edge leads up.
+    """
+    if rule.condition is not None and not edge.is_down:
+        raise ImproperlyConfigured(
+            f"The rule {key!r} has a condition, but {edge.label} leads to what a row points at, which is taken or left"
+            " as a whole."
+        )
 
 
 def find_model(label: str) -> type[Model] | None:

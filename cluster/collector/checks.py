@@ -12,6 +12,7 @@ from django.db.models import Model
 
 from cluster.collector.book import RuleBook, Step
 from cluster.collector.collector import Collector, registered_collectors
+from cluster.collector.declarations import declared
 from cluster.collector.edges import Edge, Kind
 from cluster.collector.rules import Role
 
@@ -27,6 +28,7 @@ def check_collector(collector: type[Collector]) -> list[checks.CheckMessage]:
         model = collector.declared_model()
         assert model is not None
         book = RuleBook(model, collector.rules, DEFAULT_DB_ALIAS)
+        declared(collector)
     except ImproperlyConfigured as error:
         return [checks.Error(str(error), obj=collector, id="cluster.E101")]
     if not collector.strict:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, router
 from django.db.models import Model, QuerySet
+from django.db.models.manager import BaseManager
 
 from cluster.collector.book import RuleBook, find_model
 from cluster.collector.collection import Collection
@@ -19,6 +20,7 @@ from cluster.collector.erasure_log import ErasureLog
 from cluster.collector.held import HeldWalk
 from cluster.collector.ids import Ids
 from cluster.collector.keys import key_from_json
+from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
 from cluster.collector.report import Report
 from cluster.collector.rules import Erasure, Rule
@@ -78,7 +80,12 @@ class Collector:
         _registered.add(cls)
 
     def __init__(
-        self, roots: Model | QuerySet[Any], *, using: str | None = None, chunk_size: int = 2000, **options: Any
+        self,
+        roots: Model | QuerySet[Any] | BaseManager[Any],
+        *,
+        using: str | None = None,
+        chunk_size: int = 2000,
+        **options: Any,
     ) -> None:
         """Say what to collect; reads nothing.
 
@@ -94,7 +101,12 @@ class Collector:
             if name not in OPTIONS:
                 raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
             setattr(self, name, value)
-        self.roots = roots
+        if not isinstance(roots, Model | QuerySet | BaseManager):
+            raise TypeError(
+                f"{type(self).__name__}() takes an instance, a queryset or an unsaved cluster, not {roots!r}. Give a"
+                " queryset for several instances."
+            )
+        self.roots = roots.all() if isinstance(roots, BaseManager) else roots
         self.chunk_size = chunk_size
         self.root_model = concrete(roots if isinstance(roots, Model) else roots.model)
         self.using = using or self._database()
@@ -132,7 +144,7 @@ class Collector:
         rows = self.root_model._base_manager.using(self.using)
         if isinstance(self.roots, Model):
             return rows.filter(pk=self.roots.pk)
-        return rows.filter(pk__in=list(self.roots.using(self.using).values_list("pk", flat=True)))
+        return rows.filter(among("pk", list(self.roots.using(self.using).values_list("pk", flat=True))))
 
     def collect(self) -> Collection:
         """Find everything, by key; one query per edge, level and chunk, inside one snapshot of the database.
@@ -219,7 +231,7 @@ class Collector:
                 keys += [key_from_json(self.root_model, key) for key in entry.keys]
             else:
                 report.note(f"The erasure {entry.number} of {label} {entry.keys} was begun and not finished.")
-        rows = self.root_rows().filter(pk__in=keys)
+        rows = self.root_rows().filter(among("pk", keys))
         again = type(self)(rows, using=self.using, chunk_size=self.chunk_size, **self._options())
         return report + again.erase(dry_run=dry_run, progress=progress)
 

@@ -62,6 +62,8 @@ def lookups(declared_fields: Mapping[str, Sequence[str]]) -> dict[type[Model], S
     resolved: dict[type[Model], Sequence[str]] = {}
     for key, names in declared_fields.items():
         model = model_named(key, "lookup_fields")
+        if isinstance(names, str) or not names:
+            raise ImproperlyConfigured(f"lookup_fields: {key!r} must have a list of names of fields, not {names!r}.")
         for name in names:
             field_named(model, name, "lookup_fields")
         resolved[model] = tuple(names)
@@ -103,4 +105,9 @@ def checked(key: str, erasure: Erasure) -> Erasure:
         raise ImproperlyConfigured(f"erase: {key!r} must be DELETE, ANONYMIZE or KEEP, not {erasure!r}.")
     if erasure.name == "keep" and not erasure.reason:
         raise ImproperlyConfigured(f"erase: {key!r} is kept without a reason; write KEEP('the law that asks for it').")
+    model = model_named(key, "erase")
+    for name in erasure.values:
+        field = field_named(model, name, "erase")
+        if field.primary_key or field.generated:
+            raise ImproperlyConfigured(f"erase: {key}.{name} cannot be set: it is the key, or computed.")
     return erasure

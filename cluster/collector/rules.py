@@ -22,7 +22,8 @@ class Role(Enum):
 class Rule:
     """A role for the rows at the end of an edge.
 
-    Call a rule with a ``Q`` to narrow it: ``OWN(Q(archived=False))``. Rows that do not match are skipped and counted.
+    Call ``OWN`` or ``REF`` with a ``Q`` to narrow it on the way down: ``OWN(Q(archived=False))``. Rows that do not
+    match are skipped and counted.
 
     Attributes:
         role: What the rows become.

@@ -239,6 +239,23 @@ def test_a_referenced_model_can_be_linked_by_lookup_fields():
         ({"zoo.Client.nothing": OWN}, "The rule 'zoo.Client.nothing': zoo.Client has no relation 'nothing', only: "),
         ({"projects__nothing": OWN}, "The rule 'projects__nothing': zoo.Project has no relation 'nothing', only: "),
         ({"zoo.Task": "own"}, "The rule 'zoo.Task' must be OWN, REF, LINK or SKIP, not 'own'."),
+        (
+            {"zoo.Task": SKIP(Q(title="x"))},
+            "The rule 'zoo.Task': SKIP takes no condition. Say by OWN or REF which rows",
+        ),
+        ({"zoo.Tag": LINK(Q(name="x"))}, "The rule 'zoo.Tag': LINK takes no condition. Say by OWN or REF which rows"),
+        (
+            {"zoo.Tag": REF(Q(name="x"))},
+            "The rule 'zoo.Tag' has a condition, but other rows point at those of zoo.Tag, and what they need is taken",
+        ),
+        (
+            {"zoo.Task.assignee": REF(Q(name="x"))},
+            "The rule 'zoo.Task.assignee' has a condition, but zoo.Task.assignee leads to what a row points at, which",
+        ),
+        (
+            {"projects__tasks__tags": OWN(Q(name="x"))},
+            "The rule 'projects__tasks__tags' has a condition, but zoo.Task.tags leads to what a row points at, which",
+        ),
     ],
 )
 def test_a_rule_that_names_nothing_is_refused(rules, message):
@@ -256,6 +273,29 @@ def test_a_collector_refuses_options_and_roots_that_are_not_its_own():
         Tenants(Client(pk=1), rule={})
     with pytest.raises(ImproperlyConfigured, match=r"Tenants collects zoo.Client, not zoo.Tag."):
         Tenants(Tag(pk=1))
+    for roots in (Client, [Client(pk=1)], None):
+        with pytest.raises(TypeError, match=r"Tenants\(\) takes an instance, a queryset or an unsaved cluster, not "):
+            Tenants(roots)
+
+
+def test_rows_that_are_shared_may_have_a_condition_on_the_way_down():
+    client = build_tenant()
+
+    collection = Collector(client, rules={"zoo.Profile": REF(Q(motto="gone"))}).collect()
+
+    assert collection.referrers["zoo.Client.profile"] == 1
+    assert "zoo.Profile" not in collection.counts
+
+
+def test_the_roots_are_a_manager_or_more_than_a_statement_takes_parameters():
+    Client.objects.bulk_create([Client(name="c") for _ in range(300)])
+    with connection.execute_wrapper(few_parameters):
+        assert len(Collector(Client.objects).collect()) == 300
+
+
+def few_parameters(execute, sql, params, many, context):
+    assert many or len(params or ()) < 100
+    return execute(sql, params, many, context)
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,10 @@ def test_a_row_that_stays_and_needs_one_that_goes_is_refused():
         ({"zoo.Client": KEEP}, "erase: 'zoo.Client' is kept without a reason; write KEEP('the law that asks for it')."),
         ({"zoo.Client": "keep"}, "erase: 'zoo.Client' must be DELETE, ANONYMIZE or KEEP, not 'keep'."),
         ({"zoo.Nothing": DELETE}, "erase: 'zoo.Nothing' names no model."),
+        ({"zoo.Client": ANONYMIZE(nmae="x")}, "erase: zoo.Client has no field 'nmae' in its own table."),
+        ({"zoo.Truck": ANONYMIZE(name="x")}, "erase: zoo.Truck has no field 'name' in its own table."),
+        ({"zoo.Node": ANONYMIZE(id="x")}, "erase: zoo.Node.id cannot be set: it is the key, or computed."),
+        ({"zoo.Node": ANONYMIZE(total=1)}, "erase: zoo.Node.total cannot be set: it is the key, or computed."),
     ],
 )
 def test_an_erasure_that_is_not_complete_is_refused(erase, message):

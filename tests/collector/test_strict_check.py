@@ -21,6 +21,11 @@ class LooseFirms(Collector):
     model = Firm
 
 
+class LeakingFirms(Collector):
+    model = Firm
+    redact = {"zoo.Firm.nmae": "x"}
+
+
 class WrongFirms(Collector):
     model = Firm
     rules = {"zoo.Gone": OWN}
@@ -52,6 +57,13 @@ def test_a_rule_that_names_nothing_is_an_error():
     (message,) = check_collector(WrongFirms)
 
     assert message.msg == "The rule 'zoo.Gone' names no model; write 'app_label.Model.relation'."
+    assert message.id == "cluster.E101"
+
+
+def test_a_field_that_is_not_there_is_an_error():
+    (message,) = check_collector(LeakingFirms)
+
+    assert message.msg == "redact: zoo.Firm has no field 'nmae' in its own table."
     assert message.id == "cluster.E101"
 
 
