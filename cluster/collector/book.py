@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
 from cluster.collector.databases import Databases
-from cluster.collector.edges import Edge, Edges, Kind, concrete, edges_of
+from cluster.collector.edges import Edge, Edges, Kind, concrete, default_of_target, edges_of
 from cluster.collector.rules import LINK, SKIP, Role, Rule
 
 
@@ -149,6 +149,8 @@ class RuleBook:
             return Resolved(SKIP if edge.is_down else LINK, reason=reason, step=following)
         for rule, key in self._candidates(edge, following, target):
             return Resolved(rule, key, step=following)
+        if edge.target is None and target is not None:
+            return Resolved(default_of_target(target), step=following)
         return Resolved(edge.default, step=following)
 
     def roles(self, edge: Edge, target: type[Model] | None = None) -> set[Role]:

@@ -9,10 +9,9 @@ from typing import Any
 from django.db.models import Model
 
 from cluster.collector.declarations import Declarations
-from cluster.collector.edges import Kind
-from cluster.collector.literals import among
+from cluster.collector.linked_rows import linked_rows
 from cluster.collector.manifest import Manifest, manifest_path, migrations_of
-from cluster.collector.order import found_models, rows_in_order
+from cluster.collector.order import rows_in_order
 from cluster.collector.output import Checked, path_of, written_beside
 from cluster.collector.rows import RowReader, encode, lines_of, plain_key
 from cluster.collector.snapshot import snapshot
@@ -81,7 +80,7 @@ def begin_manifest(walk: Walk, declarations: Declarations) -> Manifest:
         rules={key: str(rule) for key, rule in declarations.rules.items()},
         migrations=migrations_of(app_labels, walk.using),
         lookup_fields={model._meta.label_lower: list(names) for model, names in declarations.lookup_fields.items()},
-        links=linked_rows(walk, declarations),
+        links=linked_rows(walk, declarations.lookup_fields, declarations.redact),
         ids={
             f"{model._meta.label_lower}.{name}": {"model": ids.model, "path": ids.path, "pattern": ids.pattern}
             for (model, name), ids in declarations.ids.items()
@@ -89,37 +88,6 @@ def begin_manifest(walk: Walk, declarations: Declarations) -> Manifest:
         left_out=dict(sorted(walk.passed_by.items())),
         referrers=dict(sorted(walk.referrers.items())),
     )
-
-
-def linked_rows(walk: Walk, declarations: Declarations) -> dict[str, list[list[Any]]]:
-    """Return the lookup values of rows that are named by key but not in the file."""
-    found: dict[str, list[list[Any]]] = {}
-    for model, names in declarations.lookup_fields.items():
-        if not (keys := linked_keys(walk, model)):
-            continue
-        columns = [model._meta.get_field(name).attname for name in names]  # type: ignore[union-attr]
-        convert = plain_key(model)
-        found[model._meta.label_lower] = [
-            [convert(key), dict(zip(names, values, strict=True))]
-            for piece in walk.chunks(model, sorted(keys))
-            for key, *values in walk.rows(model).filter(among("pk", piece)).order_by("pk").values_list("pk", *columns)
-        ]
-    return found
-
-
-def linked_keys(walk: Walk, model: type[Model]) -> set[Any]:
-    """Return the keys of rows of a model that collected rows point at and that were not collected."""
-    keys: set[Any] = set()
-    for source in found_models(walk):
-        for edge in walk.book.edges(source).up:
-            if edge in walk.cut or (edge.target or model) is not model:
-                continue
-            if edge.kind is Kind.MANY:
-                keys.update(target for _, target in walk.links(edge, walk.owned[source]))
-            else:
-                pointers = walk.pointers(source, edge, walk.owned[source] | walk.referenced[source])
-                keys.update(target for _, table, target in pointers if table is model)
-    return keys - walk.owned[model] - walk.referenced[model]
 
 
 def source_path(path: Path, name: str) -> Path:

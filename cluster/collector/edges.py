@@ -208,11 +208,12 @@ def _forward_keys(model: type[Model]) -> Iterator[Edge]:
         if isinstance(field, ForeignKey):
             target = concrete(field.related_model)
             kind = Kind.PARENT if field in parents else Kind.FORWARD
-            default = OWN if kind is Kind.PARENT else _default_of_target(target)
+            default = OWN if kind is Kind.PARENT else default_of_target(target)
             yield Edge(kind, model, field.name, frozenset({field.name}), target, field, default)
 
 
-def _default_of_target(target: type[Model]) -> Rule:
+def default_of_target(target: type[Model]) -> Rule:
+    """Return what is done with rows that others point at where no rule tells."""
     return LINK if has_natural_key(target) or not target._meta.managed else REF
 
 
@@ -227,4 +228,4 @@ def _many_to_many(model: type[Model]) -> Iterator[Edge]:
         if field.remote_field.through._meta.auto_created:
             target = concrete(field.related_model)
             names = frozenset({field.name})
-            yield Edge(Kind.MANY, model, field.name, names, target, field, _default_of_target(target))
+            yield Edge(Kind.MANY, model, field.name, names, target, field, default_of_target(target))

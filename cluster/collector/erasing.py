@@ -17,7 +17,7 @@ from cluster.collector.keys import in_order
 from cluster.collector.literals import among
 from cluster.collector.removing import Remover
 from cluster.collector.report import Report
-from cluster.collector.rows import plain_key
+from cluster.collector.rows import new_value, plain_key
 from cluster.collector.rules import DELETE, Erasure
 from cluster.collector.sources import Source
 from cluster.collector.walk import Walk
@@ -130,7 +130,7 @@ class Erasing:
         for piece in self.walk.chunks(model, keys):
             rows = self.walk.rows(model).filter(among("pk", piece)).values_list("pk", *names)
             changed = [
-                (key, {name: _new_value(new, old) for name, new, old in zip(names, values.values(), olds, strict=True)})
+                (key, {name: new_value(new, old) for name, new, old in zip(names, values.values(), olds, strict=True)})
                 for key, *olds in rows
             ]
             self.writer.update(model, changed, is_counted=False)
@@ -142,10 +142,6 @@ class Erasing:
                 if erasure.name == "keep":
                     self.report.count("kept", model._meta.label, len(stays))
                     self.report.note(f"{model._meta.label} was kept: {erasure.reason}.")
-
-
-def _new_value(new: Any, old: Any) -> Any:
-    return new(old) if callable(new) else new
 
 
 def erase_collected(collector: Any, *, dry_run: bool, log: Any, progress: Any = None) -> Report:

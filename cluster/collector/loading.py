@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Literal, TypedDict, Unpack
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, transaction
 from django.db.models import Model
 
 from cluster.collector.content_types import ContentTypes
 from cluster.collector.databases import Databases
 from cluster.collector.declarations import lookups, model_named, plain_field
-from cluster.collector.decoding import Decoded, Decoder
+from cluster.collector.decoding import Decoder
 from cluster.collector.edges import concrete
 from cluster.collector.finding import Finder
 from cluster.collector.ids import Ids
@@ -22,12 +21,13 @@ from cluster.collector.keys import key_from_json
 from cluster.collector.ledger import enter_import
 from cluster.collector.linking import Linker
 from cluster.collector.manifest import Manifest
+from cluster.collector.manifest_links import ManifestLinks
 from cluster.collector.merging import Merge
 from cluster.collector.migration_state import check_migrations
 from cluster.collector.modes import Copy, Mode
 from cluster.collector.naming import Names
 from cluster.collector.placing import Placer
-from cluster.collector.reading import Contents, Document, FileRow, Models
+from cluster.collector.reading import Contents, Document, Models
 from cluster.collector.report import Report
 from cluster.collector.restoring import Restore
 from cluster.collector.source_files import load_sources
@@ -188,42 +188,9 @@ class Load:
         for key, ids in declared.items():
             self.decoder.ids[plain_field(key, "ids")] = (model_named(ids.model, "ids"), ids)
 
-    def _find_links(self) -> None:
-        """Find the rows that the manifest names by lookup fields, and enter their keys."""
-        manifest = self.document.manifest
-        for label, links in (manifest.links if manifest is not None else {}).items():
-            try:
-                model = Models()[label]
-                named = [_named(model, key, values) for key, values in links]
-            except (LookupError, TypeError, ValueError, AttributeError, FieldDoesNotExist, ValidationError) as error:
-                message = f"The rows of {label!r} that it links to cannot be read: {error}"
-                raise SerializedDataError([Problem("manifest", message)]) from error
-            if links:
-                self._place_links(model, named, list(links[0][1]))
-
-    def _place_links(self, model: type[Model], named: Sequence[Decoded], names: Sequence[str]) -> None:
-        rows = self.contents.keys.get(model, {})
-        self.mode.refuse(
-            [
-                Problem("manifest", f"{model._meta.label} {one.row.key!r} is linked to, and is a row of the file as"
-                        " well.")
-                for one in named
-                if one.row.key in rows
-            ]
-        )  # fmt: skip
-        found = self.mode.find_linked(model, named, names)
-        for old, new in found.items():
-            self.decoder.keys.place(model, old, new)
-        problems = [
-            Problem("manifest", f"The file needs {model._meta.label} with {one.row.fields!r}, which is not in the"
-                    " database.")
-            for one in named
-            if one.row.key not in found
-        ]  # fmt: skip
-        self.mode.refuse(problems)
-
     def _write(self) -> None:
-        self._find_links()
+        if self.document.manifest is not None:
+            ManifestLinks(self.mode, self.contents).find(self.document.manifest)
         self.mode.prepare()
         progress = self.options.get("progress")
         for rows in chunks(self.document.rows(), self.chunk_size):
@@ -234,9 +201,3 @@ class Load:
         self.mode.finish()
         self.mode.writer.reset_sequences()
         self.report.keys = {model: keys for model, keys in self.decoder.keys.keys.items() if keys}
-
-
-def _named(model: type[Model], key: Any, values: dict[str, Any]) -> Decoded:
-    row = FileRow(0, model, key_from_json(model, key), values, is_owned=False)
-    fields: dict[str, Any] = {name: model._meta.get_field(name) for name in values}
-    return Decoded(row, {field.attname: field.to_python(values[name]) for name, field in fields.items()})

@@ -34,7 +34,8 @@ class Manifest:
         migrations: By app the migrations that the database had.
         redacted: By field how many values were replaced.
         lookup_fields: By label the fields by which a load finds rows that are there already.
-        links: By label the lookup values of rows that are named but not in the file: pairs of key and values.
+        links: By label the rows that are named but not in the file: pairs of key and lookup values, or of key and
+            natural key.
         ids: The fields that hold keys in JSON or text, as declared.
         left_out: By relation why it was not followed.
         referrers: By relation how many rows point at owned rows without belonging to them.

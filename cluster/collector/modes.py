@@ -119,6 +119,17 @@ class Mode:
         """Return the keys of rows that the file names by lookup fields without holding them."""
         return self.finder.by_lookup(model, named, names)
 
+    def find_named(self, model: type[Model], named: Mapping[Any, list[Any]]) -> tuple[dict[Any, Any], list[list[Any]]]:
+        """Return the keys of rows that the file names by natural key without holding them, and the names of others."""
+        self.decoder.names.prepare(model, named.values())
+        found, missing = {}, []
+        for key, name in named.items():
+            try:
+                found[key] = self.decoder.names.find(model, name, model._meta.pk.attname)
+            except LookupError:
+                missing.append(name)
+        return found, missing
+
     def insert_new(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
         """Insert rows under the keys of the file."""
         if not decoded:

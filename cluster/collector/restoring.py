@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -106,6 +106,12 @@ class Restore(Merge):
         remaining = [one for one in named if one.row.key not in present]
         return {**{key: key for key in present}, **super().find_linked(model, remaining, names)}
 
+    def find_named(self, model: type[Model], named: Mapping[Any, list[Any]]) -> tuple[dict[Any, Any], list[list[Any]]]:
+        """Return the keys of rows that the file names by natural key: their own if they are there."""
+        present = self.finder.present(model, named)
+        found, missing = super().find_named(model, {key: named[key] for key in named if key not in present})
+        return {**{key: key for key in present}, **found}, missing
+
     # Rows -------------------------------------------------------------------------------------------------------------
 
     def place_shared(self, model: type[Model], decoded: Sequence[Decoded]) -> None:
@@ -120,16 +126,16 @@ class Restore(Merge):
 
     def place_owned(self, model: type[Model], decoded: Sequence[Decoded]) -> list[Decoded]:
         """Update the rows that are there, insert those that are gone."""
-        found = self.finder.present(model, [one.row.key for one in decoded])
-        strangers = [one for one in decoded if one.row.key in found and one.row.key not in self.walk.owned[model]]
-        self.refuse_strangers(model, strangers, {key: key for key in found})
-        current = self.finder.current(model, found)
-        self.update([one for one in decoded if one.row.key in found], {key: key for key in found}, current)
+        places = {one.row.key: self.decoder.table(model).key_of(one.row, one.values) for one in decoded}
+        present = self.finder.present(model, places.values())
+        found = {key: place for key, place in places.items() if place in present}
+        there = [one for one in decoded if one.row.key in found]
+        self.refuse_strangers(model, [one for one in there if found[one.row.key] not in self.walk.owned[model]], found)
+        self.update(there, found, self.finder.current(model, present))
         again = [one for one in decoded if one.row.key in self.replaced[model]]
         self._insert_again(model, again)
         missing = [one for one in decoded if one.row.key not in found and one.row.key not in self.replaced[model]]
-        if missing:
-            self.insert(model, missing, [one.row.key for one in missing])
+        self.insert(model, missing, [places[one.row.key] for one in missing])
         return list(decoded)
 
     def is_ours(self, model: type[Model], key: Any) -> bool:

@@ -15,6 +15,7 @@ from cluster.collector.walk import Walk
 from cluster.serialization.encoding import ClusterJSONEncoder
 
 Convert = Callable[[Any], Any]
+Redaction = Mapping[tuple[type[Model], str], Any]
 PLAIN = (str, int, float, bool, type(None))
 PLAIN_TYPES = frozenset(PLAIN)
 
@@ -68,11 +69,17 @@ def serialized_fields(model: type[Model]) -> list[Any]:
     return [field for field in fields if field.serialize]
 
 
+def new_value(new: Any, old: Any) -> Any:
+    """Return what takes the place of a value: a value, or what a callable makes of the old one."""
+    return new(old) if callable(new) else new
+
+
 class NaturalNames:
     """The natural keys of rows that are named, not exported; each read once, in bulk."""
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, walk: Walk, redact: Redaction) -> None:
         self._walk = walk
+        self._redact = redact
         self._names: dict[tuple[type[Model], str], dict[Any, Any]] = defaultdict(dict)
 
     def fetch(self, model: type[Model], attname: str, values: Iterable[Any]) -> Mapping[Any, Any]:
@@ -82,17 +89,24 @@ class NaturalNames:
         for piece in self._walk.chunks(model, {value for value in values if value not in known}):
             rows = self._walk.rows(model).filter(among(attname, piece))
             rows = rows.select_related(*followed) if followed else rows
-            known.update({getattr(row, attname): list(row.natural_key()) for row in rows})
+            known.update({getattr(row, attname): self._name(model, row) for row in rows})
         return known
+
+    def _name(self, model: type[Model], row: Any) -> list[Any]:
+        """Return the natural key of a row, in which nothing stands that is to be redacted of it."""
+        for (table, name), new in self._redact.items():
+            if table is model:
+                setattr(row, name, new_value(new, getattr(row, name)))
+        return list(row.natural_key())
 
 
 class RowReader:
     """Reads collected rows and turns them into what a serializer writes."""
 
-    def __init__(self, walk: Walk, redact: Mapping[tuple[type[Model], str], Any]) -> None:
+    def __init__(self, walk: Walk, redact: Redaction) -> None:
         self.walk = walk
         self.redact = redact
-        self.names = NaturalNames(walk)
+        self.names = NaturalNames(walk, redact)
         self.redacted: dict[str, int] = defaultdict(int)
         self._plans: dict[type[Model], TablePlan] = {}
 
@@ -157,7 +171,7 @@ class TablePlan:
         self.label = model._meta.label_lower
         self.fields = serialized_fields(model)
         self.names = [field.name for field in self.fields]
-        self.key = plain_key(model)
+        self.key = self._pointing(reader, model._meta.pk, plain_key(model))
         edges = {edge.field: edge for edge in reader.walk.book.edges(model).keys}
         self.edges = [edges.get(field) for field in self.fields]
         self.plain = [self._plain(reader, model, field) for field in self.fields]
@@ -171,7 +185,7 @@ class TablePlan:
 
         def redacted(value: Any) -> Any:
             reader.redacted[label] += 1
-            return plain(replace(value) if callable(replace) else replace)
+            return plain(new_value(replace, value))
 
         return redacted
 
@@ -185,7 +199,7 @@ class TablePlan:
         replace = reader.redact[place]
 
         def redacted(value: Any) -> Any:
-            return plain(value if value is None else replace(value) if callable(replace) else replace)
+            return plain(value if value is None else new_value(replace, value))
 
         return redacted
 

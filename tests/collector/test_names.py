@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from cluster.collector import LINK, Collector, load
 from cluster.errors import SerializedDataError
-from tests.collector.app.models import Booking, Client, Draft, Grant, Remark, Spot, Tag
+from tests.collector.app.models import Booking, Client, Draft, Grant, Login, Remark, Spot, Tag
 from tests.collector.builders import build_tenant
 from tests.collector.test_bad_input import lines
 from tests.collector.test_loading import dumped, load_text
@@ -221,3 +221,66 @@ def test_a_value_that_other_rows_point_at_is_redacted_there_too():
 
     copy = Client.objects.get(pk=report.keys[Client][client.pk])
     assert [item.catalogue.code for item in copy.catalogues.get().items.all()] == ["ACME-CODE"] * 2
+
+
+@pytest.fixture
+def renumbered():
+    """A client with two rows that know a user by key alone, dumped; the user has another key by now."""
+    users = [User.objects.create(username=name, password="secret") for name in ("first", "second")]
+    client = Client.objects.create(name="acme")
+    Login.objects.create(user=users[1], client=client)
+    Remark.objects.create(client=client, about=users[1])
+    text, manifest = dumped(client)
+    Login.objects.all().delete()
+    users[1].delete()
+    User.objects.filter(pk=users[0].pk).update(username="second")
+    return client, text, manifest, users[0]
+
+
+@pytest.mark.parametrize("mode", ["copy", "merge", "restore"])
+def test_a_user_that_a_row_knows_by_key_alone_is_found_by_the_natural_key(mode, renumbered):
+    client, text, manifest, user = renumbered
+
+    report = load_text(text, mode, manifest=manifest)
+
+    found = Client.objects.get(pk=report.keys[Client][client.pk])
+    assert "secret" not in text
+    assert found.logins.get().user == user
+    assert found.remarks.get().about == user
+
+
+def test_a_user_that_a_row_knows_by_key_alone_and_that_is_gone_is_told(renumbered):
+    _, text, manifest, user = renumbered
+    user.delete()
+
+    with pytest.raises(SerializedDataError) as refused:
+        load_text(text, "copy", manifest=manifest)
+
+    assert str(refused.value) == "manifest: The file needs auth.User with ['second'], which is not in the database."
+
+
+def test_a_restore_leaves_a_row_with_the_user_that_it_has():
+    user = User.objects.create(username="first")
+    client = Client.objects.create(name="acme")
+    Login.objects.create(user=user, client=client)
+    text, manifest = dumped(client)
+    User.objects.update(username="renamed")
+    User.objects.create(username="first")
+
+    report = load_text(text, "restore", manifest=manifest)
+
+    assert report.of("inserted") == report.of("updated") == {}
+
+
+def test_a_name_that_is_redacted_is_in_no_file():
+    client = build_tenant()
+    Login.objects.create(user=client.owner, client=client)
+    options = {"rules": {"zoo.Person": LINK}, "lookup_fields": {"zoo.Person": ["email"]}}
+
+    text, manifest = dumped(client, redact={"auth.User.username": str.upper, "zoo.Person.email": "somebody"}, **options)
+
+    assert '"owner": ["ALICE"]' in text
+    assert manifest.links["auth.user"] == [[client.owner_id, ["ALICE"]]]
+    assert [values for _, values in manifest.links["zoo.person"]] == [{"email": "somebody"}]
+    for hidden in ("alice", "robin@example.com"):
+        assert hidden not in text + manifest.to_json()

@@ -122,7 +122,7 @@ def test_a_row_is_not_put_under_what_the_manifest_links_to():
     text, manifest = with_rows(dump, {**row, "fields": {"client": dump[1].root_keys[0], "name": "p"}})
     manifest.links = {"zoo.project": [[77, {"name": "theirs"}]]}
 
-    refused(text, manifest, "copy", "manifest: zoo.Project 77 is linked to, and is a row of the file as well.")
+    refused(text, manifest, "copy", "manifest: zoo.Project 77 is linked to, and is a row of the file.")
     assert theirs.tasks.count() == 0
 
 

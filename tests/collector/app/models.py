@@ -241,6 +241,20 @@ class Other(models.Model):
     one = models.ForeignKey(One, on_delete=models.CASCADE, related_name="others")
 
 
+class Login(models.Model):
+    """Its key is that of a row that is named, not exported."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="logins")
+
+
+class CatalogueCover(models.Model):
+    """Its key is another field of the row that it extends than that row's key."""
+
+    catalogue = models.OneToOneField(Catalogue, to_field="code", on_delete=models.CASCADE, primary_key=True)
+    text = models.CharField(max_length=40)
+
+
 class Voucher(models.Model):
     """A key that nobody makes but the user."""
 
