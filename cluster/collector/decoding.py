@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import CompositePrimaryKey, Model
 
 from cluster.collector.content_types import ContentTypes
-from cluster.collector.edges import Edge, Edges, edges_of, has_natural_key
+from cluster.collector.edges import Edge, Edges, concrete, edges_of, has_natural_key
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
 from cluster.collector.naming import Names
@@ -58,6 +58,11 @@ class Decoder:
         if model not in self._tables:
             self._tables[model] = Table(self, model)
         return self._tables[model]
+
+    def pointed(self, field: Any) -> dict[Any, Any]:
+        """Return what became of the values in the file that a foreign key may hold."""
+        target, to = concrete(field.remote_field.model), field.target_field
+        return self.keys.keys[target] if to.primary_key else self.keys.values[target, to.attname]
 
     def decode(self, row: FileRow) -> Decoded:
         """Decode one row.
@@ -124,9 +129,7 @@ class Table:
         if isinstance(key, CompositePrimaryKey):
             parts: list[Any] = list(key)
             return tuple(values[part.attname] for part in parts)
-        if key.remote_field:
-            return self.decoder.keys.new(key.remote_field.model._meta.concrete_model, row.key)
-        return row.key
+        return self.decoder.pointed(key).get(row.key, row.key) if key.remote_field else row.key
 
 
 def as_stored(model: type[Model], attname: str, key: Any) -> Any:
@@ -195,8 +198,7 @@ class KeyColumn:
             self._point(decoded, self.to.to_python(raw))
 
     def _point(self, decoded: Decoded, old: Any) -> None:
-        keys = self.decoder.keys
-        known = keys.keys[self.target] if self.is_key else keys.values[self.target, self.to.attname]
+        known = self.decoder.pointed(self.column)
         new = known.get(old, old)
         if new is not PENDING:
             decoded.values[self.attname] = new

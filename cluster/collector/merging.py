@@ -11,7 +11,7 @@ from django.db.models import AutoField, Model
 from cluster.collector.belonging import Belonging
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge
 from cluster.collector.finding import differences, is_composite
 from cluster.collector.keymap import PENDING
 from cluster.collector.modes import Mode
@@ -74,7 +74,7 @@ class Merge(Mode):
         if edge.field.attname in one.later:
             return True
         value = one.values.get(edge.field.attname)
-        if edge.kind is Kind.PARENT:
+        if edge.field.primary_key:
             value = self.decoder.table(one.row.model).key_of(one.row, one.values)
         to = edge.field.target_field
         return (

@@ -110,10 +110,11 @@ class Placer:
         key: Any = model._meta.pk
         if is_composite(model) or not key.remote_field:
             return
-        target = concrete(key.remote_field.model)
+        target, to = concrete(key.remote_field.model), key.target_field
+        known = self.decoder.pointed(key)
         for one in ready:
-            if not self.decoder.keys.has(target, one.row.key):
-                self.decoder.names.expect(one.row, target, one.row.key)
+            if one.row.key not in known:
+                self.decoder.names.expect(one.row, target, one.row.key, "pk" if to.primary_key else to.attname)
 
     def _place_circle(self) -> None:
         """Write rows that need each other by keys that cannot be null, under the keys that they have."""

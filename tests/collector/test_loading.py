@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import uuid
@@ -16,6 +17,7 @@ from cluster.collector import LINK, REF, Collector, Ids, Pseudonym, load, verify
 from cluster.errors import AlreadyLoadedError, SerializedDataError
 from tests.collector.app.models import (
     Catalogue,
+    CatalogueCover,
     Chore,
     Client,
     Currency,
@@ -373,6 +375,40 @@ def test_receivers_of_signals_are_called_and_the_report_says_so():
     assert {key for key, _ in seen} == set(report.keys[Task].values())
     assert all(raw for _, raw in seen)
     assert report.notes == ["zoo.Task has receivers for saving: its rows were saved one by one."]
+
+
+@pytest.mark.parametrize("mode", ["insert", "copy", "merge", "restore"])
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_row_whose_key_is_another_field_of_what_it_extends_comes_back(mode, is_reversed):
+    client = Client.objects.create(name="acme")
+    catalogue = Catalogue.objects.create(client=client, code="c")
+    CatalogueCover.objects.create(catalogue=catalogue, text="t")
+    text, manifest = dumped(client, redact={"zoo.Catalogue.code": str.upper} if mode == "copy" else {})
+    if is_reversed:
+        text = "".join(reversed(text.splitlines(keepends=True)))
+        manifest.sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if mode != "copy":
+        CatalogueCover.objects.all().delete()
+        Catalogue.objects.all().delete()
+    if mode == "insert":
+        client.delete()
+
+    load_text(text, mode, manifest=manifest, replace={"zoo.Catalogue.code": "d"} if mode == "copy" else {})
+
+    cover = CatalogueCover.objects.get(catalogue__code="d" if mode == "copy" else "c")
+    assert (cover.text, cover.catalogue.client.name) == ("t", "acme")
+    assert ('"c"' in text) is (mode != "copy")
+
+
+def test_a_row_whose_key_is_a_value_that_is_nowhere_is_refused():
+    row = {"model": "zoo.cataloguecover", "pk": "c", "fields": {"text": "t"}}
+
+    with pytest.raises(SerializedDataError) as refused:
+        load_text(json.dumps(row))
+
+    assert str(refused.value) == (
+        "line 1: zoo.CatalogueCover 'c' needs zoo.Catalogue 'c', which is neither in the file nor in the database."
+    )
 
 
 @pytest.mark.parametrize("has_receivers", [False, True])
