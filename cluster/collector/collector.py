@@ -19,7 +19,6 @@ from cluster.collector.erasing import erase_collected
 from cluster.collector.erasure_log import ErasureLog
 from cluster.collector.held import HeldWalk
 from cluster.collector.ids import Ids
-from cluster.collector.keys import key_from_json
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
 from cluster.collector.report import Report
@@ -228,7 +227,7 @@ class Collector:
             if entry.model != label:
                 continue
             if entry.is_done:
-                keys += [key_from_json(self.root_model, key) for key in entry.keys]
+                keys += entry.keys_of(self.root_model)
             else:
                 report.note(f"The erasure {entry.number} of {label} {entry.keys} was begun and not finished.")
         rows = self.root_rows().filter(among("pk", keys))

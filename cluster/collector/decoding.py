@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import CompositePrimaryKey, Model
+from django.db.models import BinaryField, CompositePrimaryKey, Model
 
 from cluster.collector.content_types import ContentTypes
 from cluster.collector.edges import Edge, Edges, concrete, edges_of, has_natural_key
@@ -77,7 +77,7 @@ class Decoder:
             if decode is not None:
                 try:
                     decode(decoded, raw)
-                except (ValidationError, ValueError, TypeError, LookupError) as error:
+                except (ValidationError, ValueError, TypeError, OverflowError, LookupError) as error:
                     problem = "; ".join(getattr(error, "messages", None) or [str(error)])
                     raise row.problem(f"{row.model._meta.label}.{name} cannot be {raw!r}: {problem}") from error
             elif name in table.many:
@@ -151,6 +151,8 @@ class PlainColumn:
     def __call__(self, decoded: Decoded, raw: Any) -> None:
         """Set the column's value."""
         value = self.column.to_python(raw)
+        if isinstance(self.column, BinaryField) and not isinstance(value, bytes | memoryview | None):
+            raise ValidationError("bytes are written as a text in base64.")
         if self.replace is not None:
             value = self.replace(value) if callable(self.replace) else self.replace
         if self.ids is not None and value is not None:

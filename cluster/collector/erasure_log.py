@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model
 from django.utils import timezone
 
+from cluster.collector.keys import key_from_json
 from cluster.errors import Problem, SerializedDataError
 
 
@@ -33,6 +36,18 @@ class Entry:
     model: str
     keys: list[Any]
     is_done: bool = False
+
+    def keys_of(self, model: type[Model]) -> list[Any]:
+        """Return the keys as Python has them.
+
+        Raises:
+            SerializedDataError: One can be no key of the model.
+        """
+        try:
+            return [key_from_json(model, key) for key in self.keys]
+        except (TypeError, ValueError, OverflowError, ValidationError) as error:
+            message = f"{self.keys!r} are no keys of {model._meta.label}: {error}"
+            raise SerializedDataError([Problem(f"erasure {self.number}", message)]) from error
 
     def finish(self, report: dict[str, Any]) -> None:
         """Note that it was committed."""
@@ -86,15 +101,23 @@ class ErasureLog:
                 yield Entry(self, line["id"], line["model"], line["keys"], line["id"] in done)
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        text = self.path.read_text(encoding="utf-8")
-        for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        for number, line in enumerate(self.path.read_bytes().splitlines(keepends=True), start=1):
             if not line.strip():
                 continue
             try:
-                data = json.loads(line)
-                wanted = ("id", "state", "model", "keys") if data["state"] == "begun" else ("id", "state")
-                yield {name: data[name] for name in wanted}
-            except (ValueError, TypeError, KeyError) as error:
-                if line.endswith("\n"):
+                yield _checked(json.loads(line))
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                if line.endswith(b"\n"):
                     problem = Problem(f"line {number}", f"This is no line of a log of erasures: {error!r}.")
                     raise SerializedDataError([problem]) from error
+
+
+def _checked(data: Any) -> dict[str, Any]:
+    """Return what a line tells, once its values are known to be of the right kinds."""
+    wanted = (
+        {"id": str, "state": str, "model": str, "keys": list} if data["state"] == "begun" else {"id": str, "state": str}
+    )
+    for name, kind in wanted.items():
+        if not isinstance(data[name], kind):
+            raise TypeError(f"{name} cannot be {data[name]!r}")
+    return {name: data[name] for name in wanted}

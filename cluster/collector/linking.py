@@ -72,7 +72,7 @@ class Linker:
                 raise one.row.problem(f"A link of {one.row.model._meta.label} {one.row.key!r}: {error}.") from error
         try:
             old = key_from_json(target, raw)
-        except (TypeError, ValueError, ValidationError) as error:
+        except (TypeError, ValueError, OverflowError, ValidationError) as error:
             message = f"A link of {one.row.model._meta.label} {one.row.key!r} cannot be {raw!r}: {error}"
             raise one.row.problem(message) from error
         new = self.decoder.keys.new(target, old)

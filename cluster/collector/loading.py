@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Literal, TypedDict, Unpack
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, transaction
 from django.db.models import Model
 
@@ -141,6 +142,11 @@ class Load:
             self.report.note("There was no manifest: all rows were taken as owned, and no checksum was compared.")
             return
         self._check_collector(Models()[manifest.root])
+        try:
+            lookups(manifest.lookup_fields)
+            resolved_ids(manifest.ids)
+        except ImproperlyConfigured as error:
+            raise SerializedDataError([Problem("manifest", f"It names what is not there: {error}")]) from error
         if not self.options.get("ignore_migrations", False):
             check_migrations(manifest, self.using)
 
@@ -182,11 +188,9 @@ class Load:
 
     def _declare_ids(self) -> None:
         manifest = self.document.manifest
-        declared = {key: Ids(**spec) for key, spec in manifest.ids.items()} if manifest is not None else {}
-        declared |= getattr(self.options.get("collector"), "ids", {})
-        declared |= self.options.get("ids", {})
-        for key, ids in declared.items():
-            self.decoder.ids[plain_field(key, "ids")] = (model_named(ids.model, "ids"), ids)
+        self.decoder.ids.update(resolved_ids(manifest.ids) if manifest is not None else {})
+        for declared in (getattr(self.options.get("collector"), "ids", {}), self.options.get("ids", {})):
+            self.decoder.ids.update(resolved_ids(declared))
 
     def _write(self) -> None:
         if self.document.manifest is not None:
@@ -201,3 +205,9 @@ class Load:
         self.mode.finish()
         self.mode.writer.reset_sequences()
         self.report.keys = {model: keys for model, keys in self.decoder.keys.keys.items() if keys}
+
+
+def resolved_ids(declared: Mapping[str, Any]) -> dict[tuple[type[Model], str], tuple[type[Model], Ids]]:
+    """Return by model and field which model's keys it holds, and where; a manifest has ``Ids`` as plain data."""
+    found = {key: ids if isinstance(ids, Ids) else Ids(**ids) for key, ids in declared.items()}
+    return {plain_field(key, "ids"): (model_named(ids.model, "ids"), ids) for key, ids in found.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,76 @@ from cluster.collector.rules import PLAIN_RULES
 
 FORMAT = 1
 SUFFIX = ".manifest.json"
+
+
+def is_rule(value: Any) -> bool:
+    """Whether a value is the text of a rule."""
+    return isinstance(value, str) and value.partition("(")[0] in PLAIN_RULES
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value counts something."""
+    return isinstance(value, int)
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is a text."""
+    return isinstance(value, str)
+
+
+def is_list_of_texts(value: Any) -> bool:
+    """Whether a value is a list of texts."""
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def is_list_of_names(value: Any) -> bool:
+    """Whether a value names fields, one at least."""
+    return is_list_of_texts(value) and bool(value)
+
+
+def are_counts(value: Any) -> bool:
+    """Whether a value has numbers by role."""
+    return isinstance(value, dict) and all(map(is_number, value.values()))
+
+
+def are_links(value: Any) -> bool:
+    """Whether a value is a list of keys, each with what names its row."""
+    pairs = [pair for pair in value if isinstance(pair, list) and len(pair) == 2] if isinstance(value, list) else []  # noqa: PLR2004
+    return (
+        isinstance(value, list) and len(pairs) == len(value) and all(isinstance(pair[1], dict | list) for pair in pairs)
+    )
+
+
+def are_ids(value: Any) -> bool:
+    """Whether a value tells as ``Ids`` does where a field holds keys."""
+    if not isinstance(value, dict) or not {"model"} <= value.keys() <= {"model", "path", "pattern"}:
+        return False
+    try:
+        return all(map(is_text, value.values())) and bool(re.compile(value.get("pattern", "")))
+    except re.error:
+        return False
+
+
+def is_source(value: Any) -> bool:
+    """Whether a value tells what became of a source: an error, or a file beside the rows."""
+    if not isinstance(value, dict):
+        return False
+    file, is_whole = value.get("file"), is_number(value.get("entries")) and is_text(value.get("sha256"))
+    return is_text(value.get("error")) or (is_whole and isinstance(file, str) and Path(file).name == file)
+
+
+SHAPES: dict[str, Callable[[Any], bool]] = {
+    "rules": is_rule,
+    "counts": are_counts,
+    "migrations": is_list_of_texts,
+    "redacted": is_number,
+    "lookup_fields": is_list_of_names,
+    "links": are_links,
+    "ids": are_ids,
+    "left_out": is_text,
+    "referrers": is_number,
+    "sources": is_source,
+}
 
 
 @dataclass(slots=True)
@@ -100,9 +171,10 @@ class Manifest:
             kind = {"s": str, "i": int, "l": list, "d": dict}[str(spec.type)[0]]
             if not isinstance(getattr(self, spec.name), kind):
                 raise ValueError(f"{spec.name} cannot be {getattr(self, spec.name)!r}.")  # noqa: TRY004 - in a file
-        for text in self.rules.values():
-            if str(text).partition("(")[0] not in PLAIN_RULES:
-                raise ValueError(f"{text!r} is no rule.")
+        for name, is_right in SHAPES.items():
+            for key, value in getattr(self, name).items():
+                if not is_right(value):
+                    raise ValueError(f"{name} of {key!r} cannot be {value!r}.")
         runs: list[Any] = self.referenced
         for run in runs:
             if not isinstance(run, list) or len(run) != 2 or not all(type(line) is int for line in run):  # noqa: PLR2004

@@ -9,13 +9,14 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Model
 
 from cluster.collector.decoding import Decoded
+from cluster.collector.edges import has_natural_key
 from cluster.collector.keys import key_from_json
 from cluster.collector.manifest import Manifest
 from cluster.collector.modes import Mode
 from cluster.collector.reading import Contents, FileRow, Models
 from cluster.errors import Problem, SerializedDataError
 
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, FieldDoesNotExist, ValidationError)
+UNREADABLE = (LookupError, TypeError, ValueError, OverflowError, AttributeError, FieldDoesNotExist, ValidationError)
 
 
 class ManifestLinks:
@@ -36,6 +37,8 @@ class ManifestLinks:
                 model = Models()[label]
                 pairs = [(key_from_json(model, key), values) for key, values in links]
                 named = [_decoded(model, key, values) for key, values in pairs if not isinstance(values, list)]
+                if len(named) < len(pairs) and not has_natural_key(model):
+                    raise ValueError(f"{model._meta.label} has no natural keys")
             except UNREADABLE as error:
                 message = f"The rows of {label!r} that it links to cannot be read: {error}"
                 raise SerializedDataError([Problem("manifest", message)]) from error

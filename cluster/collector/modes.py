@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, ProgrammingError
 from django.db.models import AutoField, Model
 
 from cluster.collector.book import RuleBook
@@ -21,7 +21,7 @@ from cluster.collector.rules import PLAIN_RULES, Rule
 from cluster.collector.writing import Writer, insertable, key_attnames, split
 from cluster.errors import Problem, SerializedDataError
 
-REFUSALS = (IntegrityError, DataError, ValueError, OverflowError)
+REFUSALS = (IntegrityError, DataError, ProgrammingError, ValueError, OverflowError)
 
 SharedKeys = Mapping[type[Model], Container[Any]]
 """By model the keys of rows that a file has, but does not own."""

@@ -131,7 +131,7 @@ def is_key_among(model: type[Model], value: Any, keys: Container[Any]) -> bool:
     """Whether a value in a manifest is one of some keys."""
     try:
         return key_from_json(model, value) in keys
-    except (TypeError, ValueError, ValidationError):
+    except (TypeError, ValueError, OverflowError, ValidationError):
         return False
 
 
@@ -259,7 +259,7 @@ class Contents:
             seen = self.keys.setdefault(model, {})
             is_double = key in seen
             seen[key] = pending
-        except (TypeError, ValueError, ValidationError) as error:
+        except (TypeError, ValueError, OverflowError, ValidationError) as error:
             self._add(number, f"{data['pk']!r} is no key of {model._meta.label}: {error}")
             return
         if key is None:
@@ -275,7 +275,7 @@ class Contents:
             self._pointed[model] = pointed_fields(model)
         for field in self._pointed[model]:
             # What cannot be read is told when the row is decoded.
-            with suppress(ValidationError):
+            with suppress(OverflowError, ValidationError):
                 value = field.to_python(fields.get(field.name))
                 self.values[model, field.attname][value] = pending
                 self.holders[model, field.attname][value] = key

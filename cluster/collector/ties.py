@@ -176,5 +176,5 @@ class Ties:
         target: Any = edge.target
         for raw in row.fields.get(edge.field.name, ()):
             # What can be no key is told when the links are written.
-            with suppress(TypeError, ValueError, ValidationError):
+            with suppress(TypeError, ValueError, OverflowError, ValidationError):
                 yield target, key_from_json(target, raw)

@@ -68,6 +68,18 @@ def person(languages):
             id="a natural key with too many parts",
         ),
         pytest.param(
+            ['{"model": "zoo.client", "pk": 1e999, "fields": {"name": "x"}}'], "line 1: inf is no key of zoo.Client: ",
+            id="a key without end",
+        ),
+        pytest.param(
+            [CLIENT, '{"model": "zoo.stop", "pk": [1, 1], "fields": {"client": 1, "number": 1e999}}'],
+            "line 2: zoo.Stop.number cannot be inf: ", id="a number without end",
+        ),
+        pytest.param(
+            [CLIENT, {"model": "zoo.secret", "pk": 1, "fields": {"client": 1, "value": [1]}}],
+            "line 2: zoo.Secret.value cannot be [1]: bytes are written as a text in base64.", id="a list of bytes",
+        ),
+        pytest.param(
             [{**CLIENT, "fields": {"name": None}}], "lines 1-1: Rows of zoo.Client cannot be inserted: ", id="null"
         ),
         pytest.param(
@@ -223,7 +235,41 @@ def test_a_manifest_that_names_what_is_not_there_is_refused(change, message):
         ({"root_keys": 5}, "root_keys cannot be 5."),
         ({"lines": "x"}, "lines cannot be 'x'."),
         ({"referenced": [[1]]}, "referenced holds pairs of lines, not [1]."),
-        ({"rules": {"zoo.Tag": "STEAL"}}, "'STEAL' is no rule."),
+        ({"rules": {"zoo.Tag": "STEAL"}}, "rules of 'zoo.Tag' cannot be 'STEAL'."),
+        ({"rules": {"zoo.Tag": 5}}, "rules of 'zoo.Tag' cannot be 5."),
+        ({"counts": {"zoo.tag": 5}}, "counts of 'zoo.tag' cannot be 5."),
+        ({"migrations": {"zoo": 5}}, "migrations of 'zoo' cannot be 5."),
+        ({"migrations": {"zoo": [5]}}, "migrations of 'zoo' cannot be [5]."),
+        ({"redacted": {"zoo.Tag.name": "x"}}, "redacted of 'zoo.Tag.name' cannot be 'x'."),
+        ({"lookup_fields": {"zoo.tag": []}}, "lookup_fields of 'zoo.tag' cannot be []."),
+        (
+            {"lookup_fields": {"zoo.tag": ["gone"]}},
+            "manifest: It names what is not there: lookup_fields: zoo.Tag has no",
+        ),
+        ({"links": {"zoo.tag": 5}}, "links of 'zoo.tag' cannot be 5."),
+        ({"links": {"zoo.tag": [5]}}, "links of 'zoo.tag' cannot be [5]."),
+        ({"links": {"zoo.tag": [[1, 5]]}}, "links of 'zoo.tag' cannot be [[1, 5]]."),
+        ({"links": {"zoo.tag": [[1, {}]]}}, "The rows of 'zoo.tag' that it links to cannot be read: nothing names 1"),
+        ({"links": {"zoo.tag": [[1, ["red"]]]}}, "cannot be read: zoo.Tag has no natural keys"),
+        ({"ids": {"zoo.Client.name": 5}}, "ids of 'zoo.Client.name' cannot be 5."),
+        ({"ids": {"zoo.Client.name": {"path": "a"}}}, "ids of 'zoo.Client.name' cannot be {'path': 'a'}."),
+        ({"ids": {"zoo.Client.name": {"model": 5}}}, "ids of 'zoo.Client.name' cannot be {'model': 5}."),
+        (
+            {"ids": {"zoo.Client.name": {"model": "zoo.Task", "pattern": "("}}},
+            "ids of 'zoo.Client.name' cannot be {'model': 'zoo.Task', 'pattern': '('}.",
+        ),
+        (
+            {"ids": {"zoo.Client.name": {"model": "zoo.Gone"}}},
+            "manifest: It names what is not there: ids: 'zoo.Gone' names no model.",
+        ),
+        ({"sources": {"files": 5}}, "sources of 'files' cannot be 5."),
+        ({"sources": {"files": {}}}, "sources of 'files' cannot be {}."),
+        (
+            {"sources": {"files": {"file": "../x", "entries": 1, "sha256": ""}}},
+            "sources of 'files' cannot be {'file': '../x', 'entries': 1, 'sha256': ''}.",
+        ),
+        ({"left_out": {"zoo.Client.legacies": 5}}, "left_out of 'zoo.Client.legacies' cannot be 5."),
+        ({"referrers": {"zoo.Client.bookmarks": "x"}}, "referrers of 'zoo.Client.bookmarks' cannot be 'x'."),
         ({"format": "x"}, "This is no manifest of a cluster file"),
     ],
 )
@@ -258,6 +304,33 @@ def test_a_log_of_erasures_that_was_cut_off_is_read_and_written_on(tmp_path):
     log.begin("zoo.client", [3], "")
     with pytest.raises(SerializedDataError, match=r"line 5: This is no line of a log of erasures: "):
         list(log.entries())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "7", "state": "begun", "model": "zoo.client", "keys": 5}', "line 1: This is no line of a log"),
+        ('{"id": [7], "state": "done"}', "line 1: This is no line of a log of erasures: TypeError"),
+        ('{"id": "7", "state": "begun", "model": 5, "keys": []}', "line 1: This is no line of a log"),
+        ("5", "line 1: This is no line of a log"),
+        ("\udcff", "line 1: This is no line of a log of erasures: UnicodeDecodeError"),
+        ("[" * 100_000, "line 1: This is no line of a log of erasures: RecursionError"),
+        (
+            '{"id": "7", "state": "begun", "model": "zoo.client", "keys": ["x"]}\n{"id": "7", "state": "done"}',
+            "erasure 7: ['x'] are no keys of zoo.Client: ",
+        ),
+    ],
+)
+def test_a_log_of_erasures_that_was_tampered_with_erases_nothing(line, message, tmp_path):
+    client = Client.objects.create(name="acme")
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(f"{line}\n".encode(errors="surrogateescape"))
+
+    with pytest.raises(SerializedDataError) as refused:
+        Collector(Client.objects.all()).replay(path)
+
+    assert str(refused.value).startswith(message)
+    assert Client.objects.get() == client
 
 
 def test_a_generic_key_that_points_nowhere_stays_as_it_is():
