@@ -166,18 +166,22 @@ def pointed_fields(model: type[Model]) -> list[Any]:
 
 
 def _generic_children(model: type[Model]) -> Iterator[Edge]:
-    for field in model._meta.private_fields:
-        if hasattr(field, "bulk_related_objects"):
-            target = concrete(field.related_model)
-            yield Edge(Kind.GENERIC_CHILD, model, field.name, frozenset({field.name}), target, field, OWN)
+    for field in generic_relations(model):
+        target = concrete(field.related_model)
+        yield Edge(Kind.GENERIC_CHILD, model, field.name, frozenset({field.name}), target, field, OWN)
+
+
+def generic_relations(model: type[Model]) -> list[Any]:
+    """Return the generic relations of a concrete model and of its proxies, whose rows are the same."""
+    proxies = [other for other in apps.get_models() if other._meta.proxy and concrete(other) is model]
+    fields: list[Any] = [field for each in (model, *proxies) for field in each._meta.private_fields]
+    # A proxy has a copy of each relation of its model.
+    named = {field.name: field for field in reversed(fields) if hasattr(field, "bulk_related_objects")}
+    return list(reversed(named.values()))
 
 
 def _generic_pointers(model: type[Model]) -> Iterator[Edge]:
-    related = {
-        (concrete(field.related_model), field.object_id_field_name)
-        for field in model._meta.private_fields
-        if hasattr(field, "bulk_related_objects")
-    }
+    related = {(concrete(field.related_model), field.object_id_field_name) for field in generic_relations(model)}
     for holder in apps.get_models():
         for field in own_generic_keys(holder):
             if (holder, field.fk_field) not in related and holder._meta.managed:

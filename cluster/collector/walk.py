@@ -8,9 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Model, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import CharField, IntegerField, Model, QuerySet, TextField, UUIDField
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.content_types import ContentTypes, used_types
@@ -175,8 +177,8 @@ class Walk:
             types = [number for number in types if number in self._used_types[holder, f"{type_name}_id"]]
         if not types or holder is None:
             return None
-        if holder._meta.get_field(id_name).get_internal_type() in ("CharField", "TextField"):
-            keys = [str(key) for key in keys]
+        if not (keys := as_object_ids(holder._meta.get_field(id_name), keys)):
+            return None
         return self.rows(holder).filter(among(id_name, keys), **{f"{type_name}__in": types})
 
     @cached_property
@@ -250,10 +252,17 @@ class Walk:
     def _generic_targets(self, rows: list[Any], position: int) -> dict[type[Model], set[Any]]:
         found: dict[type[Model], set[Any]] = defaultdict(set)
         for row in rows:
-            number, value = row[position], row[position + 1]
-            if number is not None and value is not None and (target := self.types.model(number)) is not None:
-                found[target].add(target._meta.pk.to_python(value))
+            if (target := self._generic_target(row[position], row[position + 1])) is not None:
+                found[target[0]].add(target[1])
         return found
+
+    def _generic_target(self, number: Any, value: Any) -> tuple[type[Model], Any] | None:
+        """Return the model and key that a generic foreign key names, if it can be a key of that model."""
+        model = None if number is None or value is None else self.types.model(number)
+        try:
+            return None if model is None else (model, model._meta.pk.to_python(value))
+        except ValidationError:
+            return None
 
     def _want(self, batch: Batch, edge: Edge, target: type[Model], attname: str, values: set[Any]) -> None:
         resolved = self.book.resolve(edge, batch.step, target)
@@ -331,8 +340,7 @@ class Walk:
     def _target(self, edge: Edge, values: tuple[Any, ...]) -> tuple[type[Model], Any] | None:
         if edge.target is not None:
             return None if values[0] is None else (edge.target, values[0])
-        model = None if values[0] is None else self.types.model(values[0])
-        return None if model is None or values[1] is None else (model, model._meta.pk.to_python(values[1]))
+        return self._generic_target(values[0], values[1])
 
     # Up ---------------------------------------------------------------------------------------------------------------
 
@@ -349,3 +357,11 @@ class Walk:
             batch = Batch(target, [], edge, None, Role.REF, resolved, None, 0)
             for keys in self.chunks(target, values):
                 self._take(batch, self.rows(target).filter(among(attname, keys)))
+
+
+def as_object_ids(field: Any, keys: list[Any]) -> list[Any]:
+    """Return keys as the object ids of a generic foreign key hold them, without those that it cannot hold."""
+    if isinstance(field, CharField | TextField):
+        return [str(key) for key in keys]
+    kind = int if isinstance(field, IntegerField) else UUID if isinstance(field, UUIDField) else object
+    return [key for key in keys if isinstance(key, kind)]

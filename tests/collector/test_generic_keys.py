@@ -7,8 +7,8 @@ from django.contrib.contenttypes.models import ContentType
 
 from cluster.collector import OWN, Collector
 from cluster.errors import SerializedDataError
-from tests.collector.app.models import Client, Legacy, Note, Pin
-from tests.collector.builders import shared
+from tests.collector.app.models import BigClient, Client, Legacy, Mark, Node, Note, Pin, Voucher
+from tests.collector.builders import OWNED, build_tenant, shared
 from tests.collector.test_bad_input import lines
 from tests.collector.test_loading import dumped, load_text
 
@@ -92,3 +92,43 @@ def test_nested_hangs_what_a_row_owns_below_it_and_leaves_out_what_is_gone():
 
     assert nested[0] == "Client"
     assert sorted(map(str, nested[1])) == ["Currency", "Project", "['Task', ['Tag']]"]
+
+
+def test_what_hangs_on_a_proxy_belongs_to_its_row():
+    client = BigClient.objects.create(name="acme")
+    mark = Mark.objects.create(target=client)
+    other = Mark.objects.create(target=BigClient.objects.create(name="other"))
+
+    collection = Collector(Client.objects.get(pk=client.pk)).collect()
+    text, manifest = dumped(client)
+    report = load_text(text, "copy", manifest=manifest)
+    path = collection.why(mark).path
+    Collector(client).erase()
+
+    assert collection.is_owned(mark)
+    assert path == ("marks",)
+    assert collection.referrers == {}
+    assert {one.target.name for one in Mark.objects.all()} == {"acme", "other"}
+    assert Mark.objects.get(pk=report.keys[Mark][mark.pk]).target.pk == report.keys[Client][client.pk]
+    assert not Mark.objects.filter(pk=mark.pk).exists()
+    assert other.target.name == "other"
+
+
+@pytest.mark.parametrize("value", ["x", "", "9" * 40])
+def test_a_generic_key_that_can_be_no_key_of_its_model_points_nowhere(value):
+    pin = Pin.objects.create(content_type=ContentType.objects.get_for_model(Node), object_id=value)
+
+    collection = Collector(pin).collect()
+
+    assert collection.counts == {"zoo.Pin": 1}
+
+
+def test_keys_that_a_generic_key_cannot_hold_are_not_looked_for():
+    client = build_tenant()
+    for node in (Node, Voucher):
+        Note.objects.create(content_type=ContentType.objects.get_for_model(node), object_id=5)
+    Voucher.objects.create(client=client, code="v")
+
+    collection = Collector(client).collect()
+
+    assert collection.owned == {**OWNED, "zoo.Voucher": 1}
