@@ -17,7 +17,7 @@ class Checked:
 
     def __init__(self, stream: IO[Any]) -> None:
         self._stream = stream
-        self._is_binary = isinstance(stream, io.RawIOBase | io.BufferedIOBase | gzip.GzipFile)
+        self._is_binary = is_binary(stream)
         self._digest = hashlib.sha256()
 
     def write(self, text: str) -> None:
@@ -30,6 +30,15 @@ class Checked:
     def sha256(self) -> str:
         """The checksum of everything written, as UTF-8."""
         return self._digest.hexdigest()
+
+
+def is_binary(stream: Any) -> bool:
+    """Whether a stream takes bytes; what wraps a file, as ``tempfile`` and Django do, is asked for that or its mode."""
+    if isinstance(stream, io.RawIOBase | io.BufferedIOBase | io.TextIOBase):
+        return not isinstance(stream, io.TextIOBase)
+    if (wrapped := getattr(stream, "file", None)) is not None:
+        return is_binary(wrapped)
+    return "b" in str(getattr(stream, "mode", ""))
 
 
 @contextmanager

@@ -4,10 +4,13 @@ import gzip
 import hashlib
 import io
 import json
+import tempfile
 import uuid
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import signals
@@ -476,6 +479,30 @@ def test_a_compressed_file_is_written_and_read_by_its_name(tmp_path):
     assert gzip.decompress(path.read_bytes()).decode() == dumped(client)[0]
     assert path.read_bytes() == again.read_bytes()
     assert load(path, "copy", replace=RENAMED).of("inserted")["zoo.Task"] == 4
+
+
+STREAMS = {
+    "a named file": partial(tempfile.NamedTemporaryFile),
+    "a named file of text": partial(tempfile.NamedTemporaryFile, "w+"),
+    "a file without a name": partial(tempfile.TemporaryFile),
+    "a file that is in memory at first": partial(tempfile.SpooledTemporaryFile, 10),
+    "the same of text": partial(tempfile.SpooledTemporaryFile, 10, "w+"),
+    "a file of Django": partial(ContentFile, b""),
+    "bytes": partial(io.BytesIO),
+    "text": partial(io.StringIO),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_of_any_kind_is_written_and_read(name):
+    client = build_tenant()
+
+    with STREAMS[name]() as stream:
+        manifest = Collector(client).dump(stream)
+        stream.seek(0)
+        report = load(stream, "restore", manifest=manifest)
+
+    assert report.as_dict()["counts"] == {"linked": {"zoo.Currency": 1, "zoo.Person": 1, "zoo.Tag": 2}}
 
 
 def test_a_stream_that_cannot_go_back_is_loaded():
