@@ -9,14 +9,15 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
+from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections
 from django.db.models import CompositePrimaryKey, ProtectedError, RestrictedError
 from django.utils.module_loading import import_string
 
 from cluster.collector import Collector, Report
+from cluster.collector.literals import among
 from cluster.errors import ClusterError
 
-REFUSALS = (ClusterError, ImproperlyConfigured, IntegrityError, OSError, ValueError)
+REFUSALS = (ClusterError, ImproperlyConfigured, DataError, IntegrityError, OSError, ValueError)
 
 
 def add_database(parser: Any) -> None:
@@ -77,7 +78,7 @@ def chosen_collector(options: dict[str, Any]) -> Collector:
     if isinstance(model._meta.pk, CompositePrimaryKey):
         raise CommandError(f"{model._meta.label} has a composite key; collect its rows in code.")
     keys = root_keys(model, options["primary_keys"])
-    roots = model._base_manager.using(options["database"]).filter(pk__in=keys)
+    roots = model._base_manager.using(options["database"]).filter(among("pk", keys))
     if (number := roots.count()) != len(keys):
         raise CommandError(f"Of the {len(keys)} keys of {model._meta.label}, {number} are in the database.")
     collector, extra = collector_class(options["rules"])
