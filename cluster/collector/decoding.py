@@ -50,7 +50,6 @@ class Decoder:
         self.types = types
         self.ids: dict[tuple[type[Model], str], tuple[type[Model], Ids]] = {}
         self.replace: dict[tuple[type[Model], str], Any] = {}
-        self.renews_keys = False
         self._tables: dict[type[Model], Table] = {}
 
     def table(self, model: type[Model]) -> Table:

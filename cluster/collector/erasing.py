@@ -152,11 +152,12 @@ def erase_collected(collector: Any, *, dry_run: bool, log: Any, progress: Any = 
         if any(source.when == "before" for source in collection.declarations.sources):
             # What is refused is refused before anything is gone that no rollback brings back.
             Erasing(collection).check()
+        # A log that cannot be written on is told before anything is gone, too.
+        entry = _begin_log(collection, log) if log is not None and not dry_run else None
         report = erase_sources(collection, "before", dry_run=dry_run)
         if report.has_failed:
             report.note("The database was not touched, as a source that is erased before it failed.")
             return report
-        entry = _begin_log(collection, log) if log is not None and not dry_run else None
         erasing = Erasing(collection, progress)
         report += erasing.run()
         if dry_run:

@@ -11,6 +11,7 @@ from typing import Any
 from cluster.collector.reading import Document
 from cluster.collector.report import Report
 from cluster.collector.sources import Source
+from cluster.errors import Problem
 
 
 def load_sources(document: Document, sources: Sequence[Source], report: Report) -> None:
@@ -36,6 +37,18 @@ def _load(source: Source, path: Path, entry: dict[str, Any], report: Report) -> 
     except Exception as error:  # noqa: BLE001 - whatever a foreign store raises is reported under its name
         report.errors[source.name] = f"{type(error).__name__}: {error}"
         report.count_source("failed", source.name)
+
+
+def source_problems(document: Document) -> Iterator[Problem]:
+    """Yield which files of sources are not those that the manifest tells of."""
+    manifest, rows = document.manifest, document.path
+    for entry in manifest.sources.values() if manifest is not None and rows is not None else ():
+        if "error" not in entry:
+            path = rows.with_name(entry["file"])
+            try:
+                check_sum(path, path.read_bytes(), entry["sha256"])
+            except (OSError, ValueError) as error:
+                yield Problem(path.name, f"What the source wrote cannot be trusted: {error}.")
 
 
 def check_sum(path: Path, data: bytes, expected: str) -> None:

@@ -25,6 +25,7 @@ from cluster.collector.naming import Names
 from cluster.collector.reading import Contents, Document, FileRow, Models
 from cluster.collector.report import Report
 from cluster.collector.snapshot import snapshot
+from cluster.collector.source_files import source_problems
 from cluster.collector.writing import Writer, link_columns
 from cluster.errors import Problem, SerializedDataError
 from cluster.saving.reading import chunks
@@ -58,7 +59,7 @@ def verify(
     chunk_size: int = 2000,
     progress: Callable[[int], object] | None = None,
 ) -> Verification:
-    """Compare a file with its manifest (checksum, counts) and with a database, row by row; writes nothing.
+    """Compare a file with its manifest (checksums, counts) and with a database, row by row; writes nothing.
 
     Args:
         source: A path or an open file.
@@ -85,7 +86,7 @@ class Verifying:
         self.contents = contents
         self.using = using
         self.chunk_size = chunk_size
-        self.found = Verification()
+        self.found = Verification(list(source_problems(document)))
         root = Models()[document.manifest.root] if document.manifest is not None else None
         self.databases = Databases(root, using)
         self.finder = Finder(self.databases, chunk_size, {})

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from cluster.collector import Collector, Source, load
+from cluster.collector import Collector, Source, load, verify
 from cluster.errors import AlreadyLoadedError
 from tests.collector.app.models import Client
 from tests.collector.builders import build_tenant
@@ -33,6 +33,10 @@ class Archive(Source):
         gone = self.collect(collection)
         self.entries = [entry for entry in self.entries if entry not in gone]
         return len(gone)
+
+
+class Early(Archive):
+    when = "before"
 
 
 class Broken(Source):
@@ -147,6 +151,30 @@ def test_entries_that_were_tampered_with_are_not_loaded(tmp_path):
 
     assert report.has_failed
     assert "the checksum of acme.jsonl.archive.source.jsonl is another" in report.errors["archive"]
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{}\n"), lambda path: path.unlink()])
+def test_a_verification_looks_at_the_files_of_sources_too(spoil, tmp_path):
+    client = Client.objects.create(name="acme")
+    path, archive = tmp_path / "acme.jsonl", Archive([{"client": client.pk}])
+    Collector(client, sources=[archive, Broken()]).dump(path)
+    assert verify(path)
+
+    spoil(tmp_path / "acme.jsonl.archive.source.jsonl")
+
+    (problem,) = verify(path).problems
+    assert problem.path == "acme.jsonl.archive.source.jsonl"
+    assert problem.message.startswith("What the source wrote cannot be trusted: ")
+
+
+def test_a_log_that_cannot_be_written_is_told_before_anything_is_gone(tmp_path):
+    client = Client.objects.create(name="acme")
+    archive = Early([{"client": client.pk}])
+
+    with pytest.raises(FileNotFoundError):
+        Collector(client, sources=[archive]).erase(log=tmp_path / "nowhere" / "log.jsonl")
+
+    assert len(archive.entries) == Client.objects.count() == 1
 
 
 def test_sources_need_a_path():
