@@ -42,7 +42,9 @@ def _load(source: Source, path: Path, entry: dict[str, Any], report: Report) -> 
 def source_problems(document: Document) -> Iterator[Problem]:
     """Yield which files of sources are not those that the manifest tells of."""
     manifest, rows = document.manifest, document.path
-    for entry in manifest.sources.values() if manifest is not None and rows is not None else ():
+    if manifest is None or rows is None:
+        return
+    for entry in manifest.sources.values():
         if "error" not in entry:
             path = rows.with_name(entry["file"])
             try:

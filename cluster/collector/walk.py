@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +90,8 @@ class Walk:
         self.passed_by: dict[str, str] = {}
         self.cut: set[Edge] = set()
         self.generic_targets: dict[Edge, set[type[Model]]] = defaultdict(set)
-        self._uncounted: list[tuple[Batch, Edge]] = []
+        self._uncounted: dict[Edge, list[Batch]] = defaultdict(list)
+        self._linking: dict[tuple[Edge, Step | None], list[Batch]] = defaultdict(list)
         self._queue: deque[Batch] = deque()
         self._wanted: dict[tuple[Edge, type[Model], str], set[Any]] = defaultdict(set)
         self._asked: dict[tuple[type[Model], str], set[Any]] = defaultdict(set)
@@ -101,6 +103,8 @@ class Walk:
         self._take(Batch(model, [], None, None, Role.OWN, None, self.book.start, 0), roots)
         while self._queue:
             self._descend(self._queue.popleft())
+        for (edge, _), batches in self._linking.items():
+            self._link(edge, batches)
         self.climb()
         self._count_referrers()
 
@@ -124,9 +128,16 @@ class Walk:
             elif resolved.role in (Role.OWN, Role.REF) and edge.kind is not Kind.FAR_LINK:
                 self._follow(batch, edge, resolved)
             else:
-                self._uncounted.append((batch, edge))
+                self._uncounted[edge].append(batch)
         for edge in self.book.edges(batch.model).many:
-            self._link(batch, edge)
+            role = self.book.resolve(edge, batch.step).role
+            if role is Role.OWN:
+                self._link(edge, [batch])
+            elif role is Role.SKIP:
+                self.cut.add(edge)
+            elif role is Role.REF:
+                # Of all levels at once, as nothing is followed down from there.
+                self._linking[edge, batch.step].append(batch)
 
     def _follow(self, batch: Batch, edge: Edge, resolved: Resolved) -> None:
         found = Batch(
@@ -143,8 +154,8 @@ class Walk:
 
     def _count_referrers(self) -> None:
         """Count what points at owned rows and is not collected itself; last, when it is known what is."""
-        for batch, edge in self._uncounted:
-            for keys in self.chunks(batch.model, batch.keys):
+        for edge, batches in self._uncounted.items():
+            for keys in self.chunks(edge.source, chain.from_iterable(batch.keys for batch in batches)):
                 if (rows := self.related(edge, keys)) is not None and (number := self._outsiders(edge, rows)):
                     self.referrers[edge.label] += number
 
@@ -283,18 +294,14 @@ class Walk:
             self._wanted[edge, target, attname] |= values
             self._rules.setdefault((edge, target), resolved)
 
-    def _link(self, batch: Batch, edge: Edge) -> None:
-        field = edge.field
-        resolved = self.book.resolve(edge, batch.step)
-        if resolved.role is Role.SKIP:
-            self.cut.add(edge)
-        if resolved.role not in (Role.REF, Role.OWN) or edge.target is None:
-            return
-        links, source = field.remote_field.through, f"{field.m2m_field_name()}_id"
-        column = f"{field.m2m_reverse_field_name()}_id"
-        for keys in self.chunks(batch.model, batch.keys):
+    def _link(self, edge: Edge, batches: list[Batch]) -> None:
+        """Want what rows of some batches, to which the same rules apply, link to."""
+        target: Any = edge.target
+        links, source = edge.field.remote_field.through, f"{edge.field.m2m_field_name()}_id"
+        column = f"{edge.field.m2m_reverse_field_name()}_id"
+        for keys in self.chunks(edge.source, chain.from_iterable(batch.keys for batch in batches)):
             values = set(self.rows(links).filter(among(source, keys)).values_list(column, flat=True).distinct())
-            self._want(batch, edge, edge.target, edge.target._meta.pk.attname, values)
+            self._want(batches[0], edge, target, target._meta.pk.attname, values)
 
     # What collected rows hold and point at ----------------------------------------------------------------------------
 

@@ -473,3 +473,22 @@ def test_a_plan_counts_without_reading_whole_rows():
     assert report.of("collected")["zoo.Task"] == 4
     assert report.of("skipped") == REFERRERS
     assert report.notes == ["zoo.Client.legacies was not followed: zoo.Legacy is unmanaged."]
+
+
+def test_a_level_takes_one_query_for_each_edge_down_and_none_for_what_is_not_followed_down():
+    counts = []
+    for depth in (10, 30):
+        client = Client.objects.create(name="acme")
+        node = None
+        for _ in range(depth):
+            node = Node.objects.create(client=client, name="n", parent=node)
+        root = Node.objects.get(client=client, parent=None)
+        root.friends.add(Node.objects.create(client=client, name="friend"))
+
+        with CaptureQueriesContext(connection) as queries:
+            collection = Collector(root).collect()
+
+        assert collection.owned == {"zoo.Node": depth}
+        assert collection.referenced == {"zoo.Client": 1, "zoo.Node": 1}
+        counts.append(len(queries))
+    assert counts[1] - counts[0] == 20
