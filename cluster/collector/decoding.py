@@ -42,10 +42,15 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes the rows of one load."""
+    """Decodes the rows of one load.
 
-    def __init__(self, keys: KeyMap, names: Names, types: ContentTypes) -> None:
+    Attributes:
+        keeps_keys: Whether keys mean the same in the file and in the database.
+    """
+
+    def __init__(self, keys: KeyMap, names: Names, types: ContentTypes, *, keeps_keys: bool = True) -> None:
         self.keys = keys
+        self.keeps_keys = keeps_keys
         self.names = names
         self.types = types
         self.ids: dict[tuple[type[Model], str], tuple[type[Model], Ids]] = {}
@@ -187,6 +192,7 @@ class KeyColumn:
         self.is_key = self.to.primary_key
         self.to_name = "pk" if self.is_key else self.to.attname
         self.is_named = has_natural_key(target)
+        self.may_dangle = not edge.field.db_constraint
         self.is_null = edge.field.null and not edge.field.primary_key
 
     def __call__(self, decoded: Decoded, raw: Any) -> None:
@@ -203,7 +209,7 @@ class KeyColumn:
         new = known.get(old, old)
         if new is not PENDING:
             decoded.values[self.attname] = new
-            if old not in known:
+            if old not in known and not (self.may_dangle and self.decoder.keeps_keys):
                 self.decoder.names.expect(decoded.row, self.target, new, self.to_name)
         elif self.is_null:
             decoded.values[self.attname] = None

@@ -162,7 +162,8 @@ class Load:
         databases = Databases(Models()[manifest.root] if manifest is not None else None, self.using)
         types = ContentTypes(databases.of_content_types())
         names = Names(databases, types, self.chunk_size)
-        self.decoder = Decoder(KeyMap(self.contents.keys, self.contents.values), names, types)
+        known = KeyMap(self.contents.keys, self.contents.values)
+        self.decoder = Decoder(known, names, types, keeps_keys=mode.keeps_keys)
         for name, value in self.options.get("replace", {}).items():
             self.decoder.replace[plain_field(name, "replace", allows_key=mode is Copy)] = value
         self._declare_ids()

@@ -31,6 +31,7 @@ from tests.collector.app.models import (
     Stop,
     Tag,
     Task,
+    Trace,
     Truck,
     Watch,
 )
@@ -311,3 +312,20 @@ def test_links_are_taken_away_in_a_number_of_statements_that_does_not_grow_with_
         assert report.of("deleted") == {"zoo.Chore_labels": Chore.objects.filter(job__firm=firm).count()}
         assert dumped(firm)[0] == text
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("mode", ["restore", "merge", "copy"])
+def test_a_key_without_a_constraint_may_point_at_a_row_that_is_gone_where_keys_mean_the_same(mode):
+    client = Client.objects.create(name="acme")
+    Trace.objects.create(client=client, task_id=777)
+    text, manifest = dumped(client)
+    Trace.objects.update(task=None)
+
+    if mode == "copy":
+        with pytest.raises(SerializedDataError, match=r"line 2: zoo.Trace \d+ needs zoo.Task 777, which is neither in"):
+            load_text(text, mode, manifest=manifest)
+    else:
+        load_text(text, mode, manifest=manifest)
+
+        assert Trace.objects.get().task_id == 777
+        assert dumped(client)[0] == text

@@ -144,6 +144,13 @@ class Fallback(models.Model):
     client = models.ForeignKey(Client, on_delete=models.SET_DEFAULT, null=True, default=None, related_name="fallbacks")
 
 
+class Trace(models.Model):
+    """May point at a task that is gone."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="traces")
+    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+
+
 class Grant(models.Model):
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="grants")
     permission = models.ForeignKey(Permission, on_delete=models.CASCADE, related_name="+")
