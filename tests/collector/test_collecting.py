@@ -288,9 +288,10 @@ def test_rows_that_are_shared_may_have_a_condition_on_the_way_down():
 
 
 def test_the_roots_are_a_manager_or_more_than_a_statement_takes_parameters():
-    Client.objects.bulk_create([Client(name="c") for _ in range(300)])
+    Firm.objects.bulk_create([Firm(name="f") for _ in range(300)])
+
     with connection.execute_wrapper(few_parameters):
-        assert len(Collector(Client.objects).collect()) == 300
+        assert len(Collector(Firm.objects).collect()) == 300
 
 
 def few_parameters(execute, sql, params, many, context):
