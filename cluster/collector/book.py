@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -105,15 +106,15 @@ class RuleBook:
         self.by_model[model] = (rule, key)
 
     def _enter_path(self, key: str, rule: Rule) -> None:
-        step, model, edge = self.start, self.model, None
+        step, model = self.start, self.model
+        edge: Any = None
         for name in key.split("__"):
             edge = self._edge_of(model, name, key)
             step = step.below.setdefault(name, Step())
             model = edge.target or model
         step.rule, step.key = rule, key
-        if edge is not None:
-            check_condition(key, rule, edge)
-            self._roles_by_path[edge].add(rule.role)
+        check_condition(key, rule, edge)
+        self._roles_by_path[edge].add(rule.role)
 
     def edge_named(self, key: str) -> Edge:
         """Return the edge that ``Model.relation`` or ``app.Model.relation`` names."""

@@ -249,6 +249,19 @@ def test_a_user_that_a_row_knows_by_key_alone_is_found_by_the_natural_key(mode, 
     assert found.remarks.get().about == user
 
 
+def test_only_what_has_a_natural_key_is_named_of_what_generic_keys_point_at():
+    user, tag = User.objects.create(username="first"), Tag.objects.create(name="red")
+    client = Client.objects.create(name="acme")
+    for about in (user, tag):
+        Remark.objects.create(client=client, about=about)
+
+    _, manifest = dumped(client)
+
+    assert manifest.links == {"auth.user": [[user.pk, ["first"]]]}
+    assert manifest.counts["zoo.tag"] == {"owned": 0, "referenced": 1}
+    assert "auth.user" not in manifest.counts
+
+
 def test_a_user_that_a_row_knows_by_key_alone_and_that_is_gone_is_told(renumbered):
     _, text, manifest, user = renumbered
     user.delete()
