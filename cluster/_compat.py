@@ -25,6 +25,14 @@ def is_pk_set(instance: Model) -> bool:
     return instance._is_pk_set()  # type: ignore[attr-defined, no-any-return]
 
 
+def orders_by_groups(query: Any) -> bool:
+    """Return whether a query orders by nothing but what it groups by, so that its order does not make more groups.
+
+    Remove when Django >= 6.1 is the floor: earlier ones drop the order before they count.
+    """
+    return getattr(query, "orderby_issubset_groupby", True)
+
+
 def save_options(instance: Model, args: tuple[Any, ...], **options: Any) -> dict[str, Any]:
     """Return the options of a ``save()`` call, positional ones included where Django still takes them.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models.expressions import Ref
 
+from cluster._compat import orders_by_groups
 from cluster.queryset.combining import combined_rows
 from cluster.queryset.compiling import Compiler
 from cluster.queryset.execution import output_readers
@@ -55,8 +56,8 @@ def resolved_aggregates(query: HeldQuery, expressions: dict[str, Any]) -> dict[s
 
 def _prepare_rows(query: HeldQuery, aggregates: dict[str, Any]) -> None:
     """Make a query give the rows that Django's inner query of an aggregation would have."""
-    if not query.is_sliced and not query.distinct_fields:
-        query.clear_ordering(force=True)
+    if orders_by_groups(query):
+        query.clear_ordering(force=False)
     if not has_aggregation(query):
         return
     if not query.distinct and query.default_cols:

@@ -24,9 +24,8 @@ def converter(expression: Any, connection: Any) -> Converter | None:
         expression: A resolved expression.
         connection: The connection whose conversions are followed.
     """
-    field = getattr(expression, "_output_field_or_none", None)
-    if field is None:
-        return None
+    # Raises where Django cannot tell the type of what is selected.
+    field = expression.output_field
     own = getattr(concrete_target(field), "from_db_value", None)
     if own is not None and not own.__module__.startswith("django."):
         return _from_database(own, expression, connection)

@@ -22,36 +22,44 @@ class HeldMerges(DjangoQuerySet):
 
     def __or__(self, other: Any) -> Any:
         """Return the rows of either."""
-        if isinstance(other, EmptyQuerySet):
-            return self
-        return super().__or__(other) if self._merges_in_memory(other) else self.as_live() | other
+        if self._merges_in_memory(other, "|"):
+            return super().__or__(other)
+        return self if isinstance(other, EmptyQuerySet) else self.as_live() | other
 
     def __and__(self, other: Any) -> Any:
         """Return the rows of both."""
-        if isinstance(other, EmptyQuerySet):
-            return other
-        return super().__and__(other) if self._merges_in_memory(other) else self.as_live() & other
+        if self._merges_in_memory(other, "&"):
+            return super().__and__(other)
+        if self.query.is_sliced:
+            raise TypeError("Cannot combine queries once a slice has been taken.")
+        return other if isinstance(other, EmptyQuerySet) else self.as_live() & other
 
     def __xor__(self, other: Any) -> Any:
         """Return the rows of one or the other, not of both."""
-        if isinstance(other, EmptyQuerySet):
-            return self
-        return super().__xor__(other) if self._merges_in_memory(other) else self.as_live() ^ other
+        if self._merges_in_memory(other, "^"):
+            return super().__xor__(other)
+        return self if isinstance(other, EmptyQuerySet) else self.as_live() ^ other
 
     def __ror__(self, other: Any) -> Any:
         """Return the rows of either, from the database."""
+        self._check_operator_queryset(other, "|")
         return self if isinstance(other, EmptyQuerySet) else other | self.as_live()
 
     def __rand__(self, other: Any) -> Any:
         """Return the rows of both, from the database."""
+        self._check_operator_queryset(other, "&")
         return other if isinstance(other, EmptyQuerySet) else other & self.as_live()
 
     def __rxor__(self, other: Any) -> Any:
         """Return the rows of one or the other, not of both, from the database."""
+        self._check_operator_queryset(other, "^")
         return self if isinstance(other, EmptyQuerySet) else other ^ self.as_live()
 
-    def _merges_in_memory(self, other: Any) -> bool:
-        return not isinstance(other, QuerySet) or isinstance(other, HeldMerges)
+    def _merges_in_memory(self, other: Any, operator: str) -> bool:
+        if not isinstance(other, QuerySet) or isinstance(other, HeldMerges):
+            return True
+        self._check_operator_queryset(other, operator)
+        return False
 
     # Django changes these two mappings, which here may be those of the class.
 

@@ -24,6 +24,7 @@ class PlainMethods(DjangoQuerySet):
     _plain: PlainQuery | None = None
     _source: Source
     _with_plain: Callable[[PlainQuery], Any]
+    _leave_plain: Callable[[PlainQuery], None]
 
     def nulls_first(self) -> bool:
         """Tell whether the vendor counts NULL as smaller than all values."""
@@ -155,6 +156,12 @@ class PlainMethods(DjangoQuerySet):
             return None
         added = plain_filter(self.model, kwargs, negated=negated)
         return None if added is None else self._with_plain(plain.filtered(added))
+
+    def _filter_or_exclude_inplace(self, *args: Any) -> None:
+        # Django's own asks ``_query`` for what is not there yet; ``query`` may be what calls it.
+        if self._plain is not None:
+            self._leave_plain(self._plain)
+        super()._filter_or_exclude_inplace(*args)
 
     def order_by(self, *field_names: Any) -> Any:
         """Return the same instances in another order."""

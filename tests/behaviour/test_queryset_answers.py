@@ -145,6 +145,7 @@ FILTERS: dict[str, Ask] = {
     "expression": lambda q: q.annotate(up=Upper("title")).filter(up="ONE"),
     "lookup as expression": lambda q: q.filter(Exists(Song.objects.filter(album=OuterRef("pk"), title="s2"))),
     "complex_filter dict": lambda q: q.complex_filter({"position": 1}),
+    "complex_filter of nothing": lambda q: q.complex_filter({}),
     "complex_filter Q": lambda q: q.complex_filter(Q(position=1)),
     "queryset as value": lambda q: q.filter(label__in=Label.objects.filter(name__startswith="Z")),
     "values queryset as value": lambda q: q.filter(pk__in=Song.objects.filter(title="s3").values("album")),
@@ -243,6 +244,12 @@ SUMMARIES: dict[str, Ask] = {
     "grouped by relation": lambda q: q.values("label").annotate(n=Count("pk")).order_by("label"),
     "grouped forward": lambda q: q.values("label__city").annotate(n=Count("songs")).order_by("label__city"),
     "grouped and filtered": lambda q: q.values("label__name").annotate(n=Count("pk")).filter(n__gt=1),
+    "count of groups that the order splits": lambda q: (
+        q.values("position").annotate(n=Count("pk")).order_by("-title").count()
+    ),
+    "count of groups in their order": lambda q: (
+        q.values("position").annotate(n=Count("pk")).order_by("-position").count()
+    ),
     "case": lambda q: (
         q.annotate(c=Case(When(position=0, then=Value("a")), default=Value("b"))).order_by("pk").values_list("c")
     ),
@@ -365,6 +372,16 @@ ERRORS: dict[str, Ask] = {
     "union ordered by what is not selected": lambda q: (
         q.order_by().values("title").union(q.order_by().values("title")).order_by("pk")
     ),
+    "or of a union": lambda q: q.order_by().union(q.order_by()) | q.filter(position=1),
+    "or of a union with live": lambda q: q.order_by().union(q.order_by()) | Album.objects.all(),
+    "and of a live union": lambda q: q & Album.objects.order_by().union(Album.objects.order_by()),
+    "xor of a live union": lambda q: q ^ Album.objects.order_by().union(Album.objects.order_by()),
+    "live or of a union": lambda q: Album.objects.all() | q.order_by().union(q.order_by()),
+    "live and of a union": lambda q: Album.objects.all() & q.order_by().union(q.order_by()),
+    "live xor of a union": lambda q: Album.objects.all() ^ q.order_by().union(q.order_by()),
+    "and of a slice": lambda q: q[:1] & q.filter(position=1),
+    "and of a slice with live": lambda q: q[:1] & Album.objects.all(),
+    "annotation of no known type": lambda q: q.annotate(n=Value(None)).first(),
     "too many columns for in": lambda q: q.filter(pk__in=q.values("pk", "title")),
     "wrong kind for dates": lambda q: q.dates("released", "hour"),
     "get_or_create with unknown": lambda q: q.get_or_create(nope=1),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import FieldError
 from django.db import connection
 from django.db.models import Count, IntegerField, Subquery, Value
 from django.db.models.lookups import Exact
@@ -61,10 +62,11 @@ def test_a_compiler_needs_a_database():
     assert HeldQuery(Label).get_compiler(connection=connection).using == "default"
 
 
-def test_a_value_without_a_kind_comes_as_it_is():
-    labels = FakeQuerySet(Label, [Label(name="a")])
+def test_a_value_without_a_kind_is_selected_by_no_database():
+    labels = FakeQuerySet(Label, [Label(name="a")]).annotate(nothing=Value(None))
 
-    assert list(labels.annotate(nothing=Value(None)).values_list("nothing", flat=True)) == [None]
+    with pytest.raises(FieldError, match="unknown output_field"):
+        list(labels.values_list("nothing", flat=True))
 
 
 def test_an_aggregate_of_no_rows_has_a_row_where_all_groups_are_constants():
