@@ -117,9 +117,3 @@ def test_a_column_behind_a_descriptor_of_its_own_is_read_though_it_was_deferred(
     deferred = Attachment.objects.defer("file").get()
 
     assert list(FakeQuerySet(Attachment, [deferred]).values_list("file", flat=True)) == ["a.txt"]
-
-
-def test_moments_without_zones_need_no_preparing_where_there_are_no_zones(settings: Any):
-    settings.USE_TZ = False
-
-    assert exact_type(Song._meta.get_field("recorded")) is datetime.datetime

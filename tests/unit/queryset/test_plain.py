@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,11 @@ from django.test.utils import isolate_apps
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet, ListSource, held_queryset
+from cluster.queryset.columns import column_reader, plain_reader
 from cluster.queryset.fake import is_untouched
+from cluster.queryset.plain_columns import plain_column
+from cluster.queryset.plain_lookups import plain_lookup
+from tests.differential.app.models import Specimen
 from tests.testapp.models import Album, Band, Credit, Genre, Label, Member, Person, Song
 
 pytestmark = pytest.mark.django_db
@@ -244,3 +249,20 @@ def test_a_lookup_of_djangos_without_a_meaning_in_memory_is_refused():
 
 def test_the_first_of_a_plain_list_without_an_ordering_is_the_one_with_the_smallest_key():
     assert FakeQuerySet(Label, [Label(pk=2), Label(pk=1), Label(pk=3)]).first() == Label(pk=1)
+
+
+def test_moments_are_compared_as_the_settings_say_now(settings: Any) -> None:
+    """Tests change ``USE_TZ`` while the process runs; what is kept of a column must not depend on it."""
+    for cached in (plain_column, plain_lookup, plain_reader, column_reader):
+        cached.cache_clear()
+    moment = datetime.datetime(2024, 5, 1, 12, 0)  # noqa: DTZ001
+    settings.USE_TZ = False
+    assert FakeQuerySet(Specimen, [Specimen(datetime=moment)]).filter(datetime=moment).exists()
+
+    settings.USE_TZ = True
+    aware = moment.replace(tzinfo=datetime.UTC)
+
+    assert FakeQuerySet(Specimen, [Specimen(datetime=aware)]).filter(datetime="2024-05-01T14:00+02:00").exists()
+    with pytest.warns(RuntimeWarning, match="received a naive datetime"):
+        local = FakeQuerySet(Specimen, [Specimen(datetime=aware)]).filter(datetime=moment + datetime.timedelta(hours=2))
+    assert local.exists()
