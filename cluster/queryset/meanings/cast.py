@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import DataError, connection
 from django.db.models import Field, IntegerField
 from django.db.models import functions as db
@@ -140,7 +141,7 @@ def _to_datetime(value: Any, source: Any, target: Any) -> Any:
     if isinstance(value, datetime.datetime):
         return value
     if isinstance(value, datetime.date):
-        return datetime.datetime.combine(value, datetime.time(), datetime.UTC)
+        return datetime.datetime.combine(value, datetime.time(), datetime.UTC if settings.USE_TZ else None)
     raise refused(value, target)
 
 

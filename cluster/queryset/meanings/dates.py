@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cluster.queryset.compiling import Compiler
     from cluster.queryset.rows import Row
 
-_OFFSET = re.compile(r"(?P<name>.*?)(?P<sign>[+-])(?P<hours>\d{2}):(?P<minutes>\d{2})$")
+_OFFSET = re.compile(r"(?P<name>.*?)(?P<sign>[+-])(?P<hours>\d{2})(:(?P<minutes>\d{2}))?$")
 _DAY_PARTS = ("year", "quarter", "month", "week", "day")
 _MIDNIGHT = datetime.time()
 
@@ -31,7 +31,7 @@ def zone_of(expression: Any) -> datetime.tzinfo | None:
 
 
 def zone_named(name: str) -> datetime.tzinfo:
-    """Return the zone with a name as Django sends it: of the zone database or a fixed offset such as ``+02:00``."""
+    """Return the zone with a name as Django sends it: of the zone database or a fixed offset: ``+02:00``, ``-10``."""
     match = _OFFSET.match(name)
     if match is None:
         return zoneinfo.ZoneInfo(name)
@@ -39,7 +39,7 @@ def zone_named(name: str) -> datetime.tzinfo:
         raise NotInMemoryError(
             f"Cannot convert to the time zone {name!r} in memory: it is an offset from another zone."
         )
-    delta = datetime.timedelta(hours=int(match["hours"]), minutes=int(match["minutes"]))
+    delta = datetime.timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
     return datetime.timezone(-delta if match["sign"] == "-" else delta)
 
 

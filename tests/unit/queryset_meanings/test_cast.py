@@ -91,3 +91,11 @@ def test_a_cast_on_which_databases_disagree_is_refused(source: Any, field: Any) 
 def test_a_value_that_does_not_read_as_the_type_is_an_error(source: Any, field: Any) -> None:
     with pytest.raises(DataError):
         evaluated(Cast(source, field))
+
+
+def test_a_date_becomes_a_moment_without_a_zone_where_there_are_no_zones(settings: Any) -> None:
+    settings.USE_TZ = False
+
+    moment = evaluated(Cast(Value(datetime.date(2024, 1, 2)), models.DateTimeField()))
+
+    assert moment == datetime.datetime(2024, 1, 2)  # noqa: DTZ001

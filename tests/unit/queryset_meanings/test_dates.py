@@ -20,7 +20,7 @@ BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
-    ("name", "hours"), [("+02:00", 2), ("-05:30", -5.5), ("UTC+01:00", 1), ("Europe/Berlin", 1)], ids=str
+    ("name", "hours"), [("+02:00", 2), ("-05:30", -5.5), ("UTC+01:00", 1), ("-10", -10), ("Europe/Berlin", 1)], ids=str
 )
 def test_a_zone_is_found_by_the_name_that_django_sends(name: str, hours: float) -> None:
     assert MOMENT.astimezone(zone_named(name)).utcoffset() == datetime.timedelta(hours=hours)
