@@ -95,7 +95,10 @@ class HeldCompiler(PlanningCompiler):
         for row in rows:
             instance = row.tables[base]
             if instance is not None:
-                yield instance, {name: read(row) for name, read in zip(names, readers, strict=True)}
+                values = {name: read(row) for name, read in zip(names, readers, strict=True)}
+                # None rather than no attribute, as Django has it: a held instance may have one of an earlier query.
+                values.update((name, row.tables[alias]) for name, alias in plan.related)
+                yield instance, values
 
     def results_iter(self, *args: Any, **kwargs: Any) -> Iterator[tuple[Any, ...]]:
         """Give the selected values of each row, as Django's compiler does."""

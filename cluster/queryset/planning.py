@@ -31,7 +31,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The parts of a query, resolved: every join that they need is in the query's ``alias_map``."""
+    """The parts of a query, resolved: every join that they need is in the query's ``alias_map``.
+
+    ``related`` has the filtered relations that ``select_related()`` names, with the aliases of their tables: Django
+    sets each row's related instance as an attribute.
+    """
 
     base_alias: str | None
     selection: Selection
@@ -42,6 +46,7 @@ class Plan:
     qualify: Any
     grouping: Sequence[Any] | None
     joins: Sequence[tuple[str, Any]]
+    related: Sequence[tuple[str, str]] = ()
 
 
 class PlanningCompiler(DjangoCompiler):  # type: ignore[misc]
@@ -61,6 +66,7 @@ class PlanningCompiler(DjangoCompiler):  # type: ignore[misc]
         query = self.query
         base_alias = query.get_initial_alias() if not query.alias_map else query.base_table
         check_loading(self)
+        related = self.filtered_related()
         selection = self.selection()
         self.select = [(expression, None, name) for name, expression in selection.columns]
         ordering = self.resolved_ordering()
@@ -76,7 +82,16 @@ class PlanningCompiler(DjangoCompiler):  # type: ignore[misc]
             for alias, join in query.alias_map.items()
             if alias != base_alias and query.alias_refcount.get(alias)
         ]
-        return Plan(base_alias, selection, ordering, distinct_on, where, having, qualify, grouping, joins)
+        return Plan(base_alias, selection, ordering, distinct_on, where, having, qualify, grouping, joins, related)
+
+    def filtered_related(self) -> list[tuple[str, str]]:
+        """Join the filtered relations that ``select_related()`` names."""
+        query = self.query
+        asked = query.select_related if isinstance(query.select_related, dict) else {}
+        names = [name for name in query._filtered_relations if name in asked]
+        return [
+            (name, query.setup_joins([name], query.get_meta(), query.get_initial_alias()).joins[-1]) for name in names
+        ]
 
     def selection(self) -> Selection:
         """Return what the query selects, in Django's order."""

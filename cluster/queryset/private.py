@@ -27,9 +27,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "django.db.models.sql.query.Query": (
         "_gen_cols", "add_annotation", "add_fields", "add_filter", "add_ordering", "add_q", "append_annotation_mask",
         "base_table", "build_lookup", "chain", "change_aliases", "check_alias", "clear_limits", "clear_ordering",
-        "clear_select_clause", "clone", "get_aggregation", "get_compiler", "get_count", "get_external_cols",
+        "clear_select_clause", "clone", "get_aggregation", "get_compiler", "get_count",
         "get_initial_alias", "get_select_mask", "has_select_fields", "is_sliced", "reset_refcounts", "resolve_ref",
-        "set_annotation_mask", "set_limits", "set_values", "split_exclude", "trim_joins", "trim_start",
+        "set_annotation_mask", "set_limits", "set_values", "setup_joins", "split_exclude", "trim_joins", "trim_start",
     ),
     "django.db.models.sql.subqueries.UpdateQuery": ("add_update_values",),
     "django.db.models.sql.compiler.SQLCompiler": (
