@@ -17,6 +17,7 @@ from django.db.models.sql.where import AND, WhereNode
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset.columns import UnsavedKey, column_reader, prepared_value
+from cluster.queryset.outer_rows import outer_columns, with_values
 from cluster.queryset.registry import Evaluator, compiles
 from cluster.queryset.rows import Row
 
@@ -131,7 +132,7 @@ def compile_query_list(query: Query, compiler: Compiler) -> Evaluator:
 
 def runner(query: Query, compiler: Compiler) -> Runner:
     """Return the function that gives a subquery's rows for a row of the outer query."""
-    is_correlated = bool(query.get_external_cols())
+    is_correlated = bool(outer_columns(query))
     if getattr(query, "source", None) is not None:
         return _held_runner(query, compiler, is_correlated=is_correlated)
     if not is_correlated:
@@ -171,11 +172,11 @@ def run_live(query: Query, compiler: Compiler) -> Rows:
 
 
 def _row_runner(query: Query, compiler: Compiler) -> Runner:
-    columns = query.get_external_cols()
+    columns = outer_columns(query)
 
     def run_for_row(row: Row) -> Rows:
-        replacements = {column: _outer_value(column, row, compiler) for column in columns}
-        return run_live(replaced(query, replacements), compiler)
+        values = {column: _outer_value(column, row, compiler) for column in columns}
+        return run_live(with_values(query, values), compiler)
 
     return run_for_row
 
@@ -184,19 +185,9 @@ def _outer_value(column: Any, row: Row, compiler: Compiler) -> Value:
     return Value(compiler.compile(column)(row), output_field=column.target)
 
 
-def replaced(query: Query, replacements: dict[Any, Any]) -> Query:
-    """Return a query in which references to the outer row are values."""
-    query = query.clone()
-    query.where = query.where.replace_expressions(replacements)
-    query.annotations = {
-        name: annotation.replace_expressions(replacements) for name, annotation in query.annotations.items()
-    }
-    return query
-
-
 def find_tie(query: Query) -> Any | None:
     """Return the one condition ``inner column = outer column`` that ties a subquery to the outer row, if it is so."""
-    columns = query.get_external_cols()
+    columns = outer_columns(query)
     if len(columns) != 1 or query.combinator or query.distinct_fields or query.where.negated:
         return None
     if query.where.connector != AND or _aggregates_without_groups(query):
