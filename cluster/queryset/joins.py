@@ -14,9 +14,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import ManyToManyField, Model
+from django.db.models import ForeignKey, ManyToManyField, Model
 from django.db.models.fields.reverse_related import ForeignObjectRel, OneToOneRel
 from django.db.models.sql.constants import LOUTER
+from django.db.models.sql.where import WhereNode
 
 from cluster.queryset.columns import UnsavedKey, column_reader, prepared_value
 from cluster.queryset.registry import Evaluator
@@ -56,10 +57,14 @@ def _joined(
 
 
 def join_condition(join: Any, compiler: Compiler) -> Evaluator | None:
-    """Return the condition that a ``FilteredRelation`` adds to its join."""
-    if not join.filtered_relation:
-        return None
-    return compiler.compile_key(join.filtered_relation.resolved_condition)
+    """Return the condition that a join has besides its keys: of a ``FilteredRelation``, or of its field."""
+    field = join.join_field
+    conditions = [join.filtered_relation.resolved_condition] if join.filtered_relation else []
+    # What an instance holds for a ``GenericRelation`` is of its type, though an unsaved row may not say so yet.
+    if not isinstance(field, ForeignObjectRel) or not is_generic(field):
+        restriction = field.get_extra_restriction(join.table_alias, join.parent_alias)
+        conditions += [] if restriction is None else [restriction]
+    return compiler.compile_key(WhereNode(conditions)) if conditions else None
 
 
 def unique_instances(instances: Iterable[Model | None]) -> list[Model]:
@@ -71,12 +76,15 @@ def related_instances(join_field: Any, parents: Sequence[Model], using: str) -> 
     """Return what each instance is joined with."""
     if isinstance(join_field, ForeignObjectRel):
         return _reverse(join_field, parents, using)
+    if hasattr(join_field, "get_content_type"):
+        return _generic_targets(join_field, parents, using)
     return _forward(join_field, parents, using)
 
 
 def _forward(field: Any, parents: Sequence[Model], using: str) -> Matches:
     matches: Matches = {}
     missing: list[tuple[Model, Any]] = []
+    own = [column for column, _ in field.get_joining_fields()]
     for parent in parents:
         if field.remote_field.parent_link and isinstance(parent, field.remote_field.model):
             matches[id(parent)] = (parent,)
@@ -84,21 +92,47 @@ def _forward(field: Any, parents: Sequence[Model], using: str) -> Matches:
             target = field.get_cached_value(parent)
             matches[id(parent)] = () if target is None else (target,)
         else:
-            missing.append((parent, key_of(parent, field.local_related_fields)))
+            missing.append((parent, key_of(parent, own)))
     if missing:
         matches.update(_fetch_forward(field, missing, using))
     return matches
 
 
 def _fetch_forward(field: Any, missing: Sequence[tuple[Model, Any]], using: str) -> Matches:
-    found = fetch_by_key(field.remote_field.model, field.foreign_related_fields, [key for _, key in missing], using)
+    theirs = [column for _, column in field.get_joining_fields()]
+    found = fetch_by_key(field.remote_field.model, theirs, [key for _, key in missing], using)
     matches: Matches = {}
     for parent, key in missing:
         targets = () if key is None else found.get(key, ())
         matches[id(parent)] = targets
-        if targets:
+        if targets and isinstance(field, ForeignKey):
             field.set_cached_value(parent, targets[0])
     return matches
+
+
+def _generic_targets(field: Any, parents: Sequence[Model], using: str) -> Matches:
+    """Go against a ``GenericRelation``: from rows that point at objects of any model to those of the field's."""
+    matches: Matches = {}
+    missing: dict[int, Any] = {}
+    content_type = field.get_content_type()
+    (theirs,) = field.foreign_related_fields
+    for parent in parents:
+        key = generic_key(field, parent)
+        if key is not None and key.is_cached(parent):
+            target = key.get_cached_value(parent)
+            matches[id(parent)] = (target,) if isinstance(target, field.model) else ()
+        elif getattr(parent, f"{field.content_type_field_name}_id") == content_type.pk:
+            # The kinds of the two columns may differ: a text that holds keys that are numbers.
+            missing[id(parent)] = (prepared_value(getattr(parent, field.object_id_field_name), theirs),)
+    found = fetch_by_key(field.model, [theirs], list(missing.values()), using)
+    return {**matches, **{identity: found.get(key, ()) for identity, key in missing.items()}}
+
+
+def generic_key(field: Any, parent: Model) -> Any | None:
+    """Return the ``GenericForeignKey`` of a row whose columns a ``GenericRelation`` reads, if there is one."""
+    columns = (field.content_type_field_name, field.object_id_field_name)
+    keys: list[Any] = list(parent._meta.private_fields)
+    return next((key for key in keys if (getattr(key, "ct_field", ""), getattr(key, "fk_field", "")) == columns), None)
 
 
 def _reverse(rel: Any, parents: Sequence[Model], using: str) -> Matches:
@@ -183,7 +217,7 @@ def links_through(rel: Any, model: type[Model]) -> list[tuple[Any, str, str, str
 
 
 def _fetch_reverse(rel: Any, parents: Sequence[Model], using: str) -> Matches:
-    own, theirs = rel.field.local_related_fields, rel.field.foreign_related_fields
+    theirs, own = zip(*rel.get_joining_fields(), strict=True) if rel.get_joining_fields() else ((), ())
     keys = {id(parent): key_of(parent, theirs) for parent in parents}
     if is_generic(rel):
         # The kinds of the two columns may differ: a text that holds keys that are numbers.
