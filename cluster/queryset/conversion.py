@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, ColPairs
 from django.db.models.functions.datetime import TruncBase
 
 from cluster.queryset.columns import concrete_target, prepared_value
@@ -24,6 +24,8 @@ def converter(expression: Any, connection: Any) -> Converter | None:
         expression: A resolved expression.
         connection: The connection whose conversions are followed.
     """
+    if isinstance(expression, ColPairs):
+        return None
     # Raises where Django cannot tell the type of what is selected.
     field = expression.output_field
     own = getattr(concrete_target(field), "from_db_value", None)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 from django.db.models import Model
 from django.db.models.aggregates import Count
-from django.db.models.expressions import Exists, F, OuterRef
+from django.db.models.expressions import ColPairs, Exists, F, OuterRef
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND, WhereNode
 
@@ -60,7 +60,9 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         return HeldCompiler(self, connection, using or connection.alias, *args, **kwargs)
 
     def build_lookup(self, lookups: Any, lhs: Any, rhs: Any) -> Any:
-        """Build a lookup; unsaved instances on the right side match by identity."""
+        """Build a lookup; unsaved instances on the right side match by identity, but for keys of several columns."""
+        if isinstance(lhs, ColPairs):
+            return super().build_lookup(lookups, lhs, rhs)
         rhs, unsaved = split_unsaved(rhs)
         lookup = super().build_lookup(lookups, lhs, rhs)
         if unsaved and lookup is not None:
@@ -78,6 +80,11 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         query._filtered_relations = self._filtered_relations
         query.add_filter(name, value)
         query.clear_ordering(force=True)
+        if any(len(join.join_cols) > 1 for join in query.alias_map.values() if join.parent_alias):
+            raise NotInMemoryError(
+                f"Cannot exclude by {name!r} in memory: of a relation over several columns Django compares the first "
+                "one alone. Exclude with ~Exists() and a subquery."
+            )
         reused = reused_alias(query, can_reuse, names_with_path)
         if reused is not None and not is_same_join(self.alias_map, query.alias_map, reused):
             # Django tells the joined table by its alias, which here is that of another table, and compares their keys.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from django.db.models.expressions import ExpressionList, Value
+from django.db.models.expressions import ColPairs, ExpressionList, Value
+from django.db.models.fields.related_lookups import RelatedIn, RelatedLookupMixin, get_normalized_value
+from django.db.models.fields.tuple_lookups import TupleIn, TupleLookupMixin, tuple_lookups
 from django.db.models.lookups import In, Lookup
 from django.db.models.sql import Query
 
@@ -32,6 +34,9 @@ def find_lookup(lookup: Lookup[Any]) -> tuple[LookupTest, bool]:
 
 def compile_lookup(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
     """Compile a lookup: both sides, then the registered test on their values."""
+    lookup = of_rows(lookup)
+    if isinstance(lookup.rhs, ColPairs) and not getattr(lookup, "allows_composite_expressions", False):
+        raise ValueError("CompositePrimaryKey cannot be used as a lookup value.")
     test, propagate_null = find_lookup(_as_known(lookup))
     left = compiler.compile_key(lookup.lhs)
     right = compile_right_side(lookup, compiler)
@@ -48,6 +53,20 @@ def compile_lookup(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
         return test(left_value, right_value)
 
     return evaluate_lookup
+
+
+def of_rows(lookup: Any) -> Lookup[Any]:
+    """Return what Django makes of a lookup on a key of several columns: a comparison of rows."""
+    left, right, is_direct = lookup.lhs, lookup.rhs, lookup.rhs_is_direct_value()
+    if not isinstance(left, ColPairs) or not isinstance(lookup, (RelatedIn, RelatedLookupMixin)):
+        return lookup  # type: ignore[no-any-return]
+    if isinstance(lookup, RelatedIn):
+        return TupleIn(left, [get_normalized_value(value, left) for value in right] if is_direct else right)
+    name: Any = lookup.lookup_name  # type: ignore[attr-defined]
+    if not is_direct:
+        raise ValueError(f"'{name}' doesn't support multi-column subqueries.")
+    compared: Any = tuple_lookups[name]
+    return compared(left, get_normalized_value(right, left))  # type: ignore[no-any-return]
 
 
 def _as_known(lookup: Lookup[Any]) -> Lookup[Any]:
@@ -68,10 +87,22 @@ def compile_right_side(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
         return compile_query_list(side, compiler)
     if hasattr(side, "resolve_expression"):
         return compiler.compile_key(side)
+    if isinstance(lookup, TupleIn):
+        return tuple_of([_row(lookup, values, compiler) for values in side if None not in values])
+    if isinstance(lookup, TupleLookupMixin) and isinstance(side, (list, tuple)):
+        return _row(lookup, side, compiler)
     if isinstance(side, (list, tuple)) and any(hasattr(item, "resolve_expression") for item in side):
         items = [compiler.compile(item) if hasattr(item, "resolve_expression") else constant(item) for item in side]
         return tuple_of(items)
     return constant(side)
+
+
+def _row(lookup: Any, values: Any, compiler: Compiler) -> Evaluator:
+    pairs = zip(lookup.lhs, values, strict=True)
+    expressions = [
+        value if hasattr(value, "resolve_expression") else Value(value, col.output_field) for col, value in pairs
+    ]
+    return tuple_of([compiler.compile_key(expression) for expression in expressions])
 
 
 def _bilateral(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:

@@ -7,8 +7,15 @@ from typing import Any
 from django.db.models.fields import tuple_lookups as db
 
 from cluster.queryset.columns import UnsavedKey, prepared_value
+from cluster.queryset.compiling.evaluators import tuple_of
 from cluster.queryset.meanings.comparing import equal, less
-from cluster.queryset.registry import LookupTest, compiles_lookup
+from cluster.queryset.registry import Evaluator, LookupTest, compiles, compiles_lookup
+
+
+@compiles(db.Tuple)
+def compile_tuple(node: Any, compiler: Any) -> Evaluator:
+    """Give the values of several expressions, to be compared as a row."""
+    return tuple_of([compiler.compile_key(source) for source in node.get_source_expressions()])
 
 
 def prepared_tuple(lookup: Any, values: Any) -> tuple[Any, ...]:
@@ -17,6 +24,11 @@ def prepared_tuple(lookup: Any, values: Any) -> tuple[Any, ...]:
     return tuple(
         value if isinstance(value, UnsavedKey) else prepared_value(value, col.output_field) for col, value in pairs
     )
+
+
+def is_known(lookup: Any, row: Any) -> bool:
+    """Tell whether a row on the right side is made of values, no expressions."""
+    return lookup.rhs_is_direct_value() and not any(hasattr(value, "resolve_expression") for value in row)
 
 
 def tuple_equal(left: Any, right: Any) -> bool | None:
@@ -50,7 +62,7 @@ class TupleLookup:
     __slots__ = ("known", "name")
 
     def __init__(self, lookup: Any) -> None:
-        self.known = prepared_tuple(lookup, lookup.rhs) if lookup.rhs_is_direct_value() else None
+        self.known = prepared_tuple(lookup, lookup.rhs) if is_known(lookup, lookup.rhs) else None
         self.name = lookup.lookup_name
 
     def __call__(self, left: Any, right: Any) -> bool | None:
@@ -90,8 +102,9 @@ class TupleIn:
     def __init__(self, lookup: Any) -> None:
         self.known: list[Any] | None = None
         if lookup.rhs_is_direct_value():
-            rows = [tuple(values) for values in lookup.rhs]
-            self.known = [prepared_tuple(lookup, row) for row in rows if None not in row]
+            rows = [tuple(values) for values in lookup.rhs if None not in values]
+            if all(is_known(lookup, row) for row in rows):
+                self.known = [prepared_tuple(lookup, row) for row in rows]
 
     def __call__(self, left: Any, right: Any) -> bool | None:
         outcome: bool | None = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models.functions import Upper
 
@@ -81,3 +83,37 @@ class Seat(models.Model):
     row = models.IntegerField()
     number = models.IntegerField()
     guest = models.CharField(max_length=30, null=True)
+
+
+class Sitting(models.Model):
+    """Points at a composite key by two columns."""
+
+    row = models.IntegerField(null=True)
+    number = models.IntegerField(null=True)
+    seat = models.ForeignObject(
+        Seat, models.CASCADE, from_fields=["row", "number"], to_fields=["row", "number"], related_name="sittings"
+    )
+    meal = models.CharField(max_length=30)
+
+
+class Remark(models.Model):
+    """Hangs on anything; its key is a text."""
+
+    content_type = models.ForeignKey(ContentType, models.CASCADE, related_name="+")
+    object_id = models.CharField(max_length=40)
+    subject = GenericForeignKey()
+    text = models.CharField(max_length=30)
+
+
+class Shelf(models.Model):
+    """What remarks are made about."""
+
+    name = models.CharField(max_length=30)
+    remarks = GenericRelation(Remark, related_query_name="shelf")
+
+
+class Crate(models.Model):
+    """What other remarks are made about; its keys are texts."""
+
+    code = models.CharField(max_length=30, primary_key=True)
+    remarks = GenericRelation(Remark, related_query_name="crate")
