@@ -50,6 +50,7 @@ def keyed_query(query: Any, using: str | None = None) -> Query:
     keys = held_keys(query, using or DEFAULT_DB_ALIAS)
     live = query.clone()
     live.__class__ = Query
+    live.source = None
     live.where = WhereNode()
     if live.has_limit_one():
         # Django asks for it where a query is compared with one value.

@@ -8,13 +8,14 @@ from django.db.models import QuerySet
 from django.db.models.query import EmptyQuerySet
 
 from cluster.queryset.keyed import held_keys
+from cluster.queryset.membership import of_one_source, unsliced
 from cluster.queryset.private import DjangoQuerySet
 
 
 class HeldMerges(DjangoQuerySet):
     """The operators of QuerySet.
 
-    Two held querysets of one source are one query; of two sources they are merged as lists. With a live queryset a
+    Two held querysets are one query; of two sources it is over the instances of both. With a live queryset a
     held one stands for the keys of its rows, and the database answers.
     """
 
@@ -23,13 +24,15 @@ class HeldMerges(DjangoQuerySet):
     def __or__(self, other: Any) -> Any:
         """Return the rows of either."""
         if self._merges_in_memory(other, "|"):
-            return super().__or__(other)
+            left, right = self._mergeable(other)
+            return super(HeldMerges, left).__or__(right)
         return self if isinstance(other, EmptyQuerySet) else self.as_live() | other
 
     def __and__(self, other: Any) -> Any:
         """Return the rows of both."""
         if self._merges_in_memory(other, "&"):
-            return super().__and__(other)
+            left, right = self._mergeable(other, may_be_sliced=False)
+            return super(HeldMerges, left).__and__(right)
         if self.query.is_sliced:
             raise TypeError("Cannot combine queries once a slice has been taken.")
         return other if isinstance(other, EmptyQuerySet) else self.as_live() & other
@@ -37,7 +40,8 @@ class HeldMerges(DjangoQuerySet):
     def __xor__(self, other: Any) -> Any:
         """Return the rows of one or the other, not of both."""
         if self._merges_in_memory(other, "^"):
-            return super().__xor__(other)
+            left, right = self._mergeable(other)
+            return super(HeldMerges, left).__xor__(right)
         return self if isinstance(other, EmptyQuerySet) else self.as_live() ^ other
 
     def __ror__(self, other: Any) -> Any:
@@ -60,6 +64,14 @@ class HeldMerges(DjangoQuerySet):
             return True
         self._check_operator_queryset(other, operator)
         return False
+
+    def _mergeable(self, other: Any, *, may_be_sliced: bool = True) -> tuple[Any, Any]:
+        queries = [queryset.query for queryset in (self, other)]
+        if any(query.combinator or query.is_empty() for query in queries) or self.model is not other.model:
+            return self, other
+        if not may_be_sliced:
+            return (self, other) if any(query.is_sliced for query in queries) else of_one_source(self, other)
+        return of_one_source(unsliced(self), unsliced(other))
 
     # Django changes these two mappings, which here may be those of the class.
 

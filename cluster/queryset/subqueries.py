@@ -226,7 +226,7 @@ def _fetch(query: Query, tie: Any, keys: Sequence[Any], compiler: Compiler) -> d
     live.clear_limits()
     live.where = WhereNode([child for child in query.where.children if child is not tie], connector=AND)
     live.where.add(tie.lhs.target.get_lookup("in")(tie.lhs, keys), AND)
-    live.add_annotation(tie.lhs, _TIE)
+    live.add_annotation(tie.lhs.target.get_col(tie.lhs.alias), _TIE)
     grouped: dict[Any, Rows] = {key: [] for key in keys}
     for *values, key in run_live(live, compiler):
         # A field of the user's may give values of another form than the one in which they are compared.
