@@ -148,6 +148,13 @@ FILTERS: dict[str, Ask] = {
     "complex_filter of nothing": lambda q: q.complex_filter({}),
     "complex_filter Q": lambda q: q.complex_filter(Q(position=1)),
     "queryset as value": lambda q: q.filter(label__in=Label.objects.filter(name__startswith="Z")),
+    "subquery as value": lambda q: q.filter(
+        label__in=Subquery(Label.objects.filter(name__startswith="Z").values("pk"))
+    ),
+    "held subquery as value": lambda q: q.filter(pk__in=Subquery(q.filter(position=0).values("pk"))),
+    "subquery of the outer row as value": lambda q: q.filter(
+        pk__in=Subquery(Song.objects.filter(album=OuterRef("pk"), title="s2").values("album"))
+    ),
     "values queryset as value": lambda q: q.filter(pk__in=Song.objects.filter(title="s3").values("album")),
     "itself as value": lambda q: q.filter(pk__in=q.filter(position=0)),
     "own custom method": lambda q: q.titled("r"),  # type: ignore[attr-defined]

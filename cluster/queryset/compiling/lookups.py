@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from django.db.models.expressions import ColPairs, ExpressionList, Value
+from django.db.models.expressions import ColPairs, ExpressionList, Subquery, Value
 from django.db.models.fields.related_lookups import RelatedIn, RelatedLookupMixin, get_normalized_value
 from django.db.models.fields.tuple_lookups import TupleIn, TupleLookupMixin, tuple_lookups
 from django.db.models.lookups import In, Lookup
@@ -83,8 +83,9 @@ def compile_right_side(lookup: Lookup[Any], compiler: Compiler) -> Evaluator:
     side = lookup.rhs
     if lookup.bilateral_transforms:
         return _bilateral(lookup, compiler)
-    if isinstance(side, Query) and isinstance(lookup, In):
-        return compile_query_list(side, compiler)
+    if isinstance(lookup, In) and isinstance(side, (Query, Subquery)):
+        # Django 5.2 leaves the Subquery around the query.
+        return compile_query_list(side.query if isinstance(side, Subquery) else side, compiler)
     if hasattr(side, "resolve_expression"):
         return compiler.compile_key(side)
     if isinstance(lookup, TupleIn):
