@@ -171,11 +171,13 @@ _NUMERIC: dict[str, Operation] = {
 class ArithmeticEvaluator:
     """An operation on two values, NULL where either is."""
 
-    __slots__ = ("bits", "left", "operation", "right")
+    __slots__ = ("bits", "left", "left_is_literal", "operation", "right", "right_is_literal")
 
     def __init__(self, expression: Any, compiler: Compiler, operation: Operation) -> None:
         self.left = compiler.compile(expression.lhs)
         self.right = compiler.compile(expression.rhs)
+        self.left_is_literal = is_float_literal(expression.lhs)
+        self.right_is_literal = is_float_literal(expression.rhs)
         self.operation = in_domain(operation)
         self.bits = integer_bits(expression)
 
@@ -183,10 +185,20 @@ class ArithmeticEvaluator:
         left, right = self.left(row), self.right(row)
         if left is None or right is None:
             return None
+        if self.left_is_literal and isinstance(right, Decimal):
+            left = Decimal(repr(left))
+        elif self.right_is_literal and isinstance(left, Decimal):
+            right = Decimal(repr(right))
         result = self.operation(left, right)
         if type(result) is int and not -(1 << (self.bits - 1)) <= result < 1 << (self.bits - 1):
             raise DataError("integer out of range")
         return unsigned_zero(result)
+
+
+def is_float_literal(expression: Any) -> bool:
+    """Tell whether an operand is a float as it stands in SQL, which beside a numeric is a numeric as well."""
+    value = expression.value if isinstance(expression, expressions.Value) else None
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def integer_bits(expression: Any) -> int:

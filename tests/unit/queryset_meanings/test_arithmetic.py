@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 from django.db import DataError, connection
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, IntegerField, Value
+from django.db.models import (
+    DateTimeField,
+    DecimalField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    IntegerField,
+    Value,
+)
 from django.db.models.expressions import Combinable, CombinedExpression
 from django.db.models.functions import Exp, Power
 
@@ -50,6 +59,32 @@ def evaluated(expression: Any) -> Any:
         duration=datetime.timedelta(hours=5),
     )
     return FakeQuerySet(Specimen, [specimen]).annotate(answer=expression).values_list("answer", flat=True)[0]
+
+
+BESIDE_LITERALS: dict[str, tuple[Any, str]] = {
+    "times": (F("decimal") * 0.9, "8.991"),
+    "plus, on the left": (0.1 + F("decimal"), "10.09"),
+    "in steps": (F("decimal") * 1.1 + 0.1, "11.089"),
+    "divided": (F("decimal") / 0.3, "33.3000000000000000"),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE_LITERALS)
+def test_a_float_literal_beside_a_decimal_is_a_decimal(name: str) -> None:
+    """As on PostgreSQL, where the text 0.9 in a statement is a numeric."""
+    operation, expected = BESIDE_LITERALS[name]
+    queryset = FakeQuerySet(Specimen, [Specimen(decimal=Decimal("9.99"), float=0.9)])
+
+    found = queryset.annotate(answer=ExpressionWrapper(operation, DecimalField())).values_list("answer", flat=True)[0]
+
+    assert str(found) == expected
+
+
+def test_a_column_of_floats_makes_a_float_of_a_decimal() -> None:
+    queryset = FakeQuerySet(Specimen, [Specimen(decimal=Decimal("9.99"), float=0.9)])
+    product = ExpressionWrapper(F("decimal") * F("float"), FloatField())
+
+    assert queryset.annotate(answer=product).get().answer == 9.99 * 0.9
 
 
 @pytest.mark.parametrize(("left", "right", "expected"), QUOTIENTS.values(), ids=QUOTIENTS.keys())
