@@ -99,8 +99,20 @@ def exact_type(field: models.Field[Any, Any]) -> type | None:
     return next((kind for base, kind in _EXACT_TYPES if isinstance(target, base)), None)
 
 
+class NotRead:
+    """The value of a column of a link's row, where only the objects on both sides are in memory."""
+
+    # By this a reader of columns tells it from a value, as it tells an expression.
+    resolve_expression = None
+
+
 def unready_value(value: Any, field: models.Field[Any, Any]) -> Any:
     """Return the value that an expression assigned to an attribute will have, where it is known without SQL."""
+    if isinstance(value, NotRead):
+        raise NotInMemoryError(
+            f"Cannot read {field.model._meta.object_name}.{field.attname} in memory: what is held are the objects that "
+            "are linked, not the rows that link them. Save the cluster and query the live relation."
+        )
     if isinstance(value, DatabaseDefault):
         value = value.expression  # type: ignore[attr-defined]
     if isinstance(value, Value):

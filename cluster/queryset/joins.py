@@ -19,7 +19,7 @@ from django.db.models.fields.reverse_related import ForeignObjectRel, OneToOneRe
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.where import WhereNode
 
-from cluster.queryset.columns import UnsavedKey, column_reader, prepared_value
+from cluster.queryset.columns import NotRead, UnsavedKey, column_reader, prepared_value
 from cluster.queryset.registry import Evaluator
 from cluster.queryset.rows import Row
 
@@ -183,13 +183,45 @@ def held_objects(instance: Model, accessor: str) -> Sequence[Model] | None:
 
 
 def known_links(rel: Any, parent: Model) -> Sequence[Model] | None:
-    """Return rows of a many-to-many table made from the objects that an instance holds, or ``None``."""
+    """Return rows of a many-to-many table for the objects that an instance holds, or ``None``."""
     for field, source, target, accessor in links_through(rel, type(parent)):
         held = held_objects(parent, accessor)
         if held is not None:
-            through = field.remote_field.through
-            return [through(**{source: parent, target: item}) for item in held]
+            rows = held_objects(parent, accessor_of(rel)) or ()
+            return link_rows(field.remote_field.through, source, target, parent, held, rows)
     return None
+
+
+def link_rows(
+    through: Any, source: str, target: str, parent: Model, items: Sequence[Model], rows: Sequence[Model]
+) -> Sequence[Model]:
+    """Return the row that links each object: one that is held itself, otherwise one that is made.
+
+    Of a link that may be in the database already only its keys are known then.
+    """
+    field = through._meta.get_field(target)
+    read_target, read_key = column_reader(field), column_reader(field.target_field)
+    known: dict[Any, list[Model]] = defaultdict(list)
+    for row in rows:
+        known[read_target(row)].append(row)
+    unread = {} if parent._state.adding else dict.fromkeys(other_columns(through, source, target), NotRead())
+    links: list[Model] = []
+    for item in unique_instances(items):
+        found = known.get(read_key(item))
+        if not found:
+            found = [through(**{source: parent, target: item})]
+            found[0].__dict__.update(unread)
+        links += found
+    return links
+
+
+def other_columns(through: Any, source: str, target: str) -> list[str]:
+    """Return the columns of a many-to-many table besides its own key and those that link."""
+    return [
+        field.attname
+        for field in through._meta.concrete_fields
+        if not field.primary_key and field.name not in (source, target)
+    ]
 
 
 def links_through(rel: Any, model: type[Model]) -> list[tuple[Any, str, str, str]]:

@@ -9,8 +9,9 @@ from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.test.utils import isolate_apps
 
+from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
-from tests.testapp.models import Band, Genre, Label, Member, Stop, Tour
+from tests.testapp.models import Appearance, Band, Festival, Genre, Label, Member, Stop, Tour
 
 pytestmark = pytest.mark.django_db
 
@@ -146,3 +147,50 @@ def test_a_subquery_of_other_letters_is_of_another_row():
     members = FakeQuerySet(Member, [Member(name="B"), Member(name="b")])
 
     assert [member.name for member in members.filter(Exists(Label.objects.filter(name=OuterRef("name"))))] == ["b"]
+
+
+def festival_of(bands: list[Band]) -> FakeQuerySet:
+    festival = Festival.objects.create(name="f")
+    festival.bands.set(bands)
+    return FakeQuerySet(Festival, [festival])
+
+
+def test_columns_of_the_rows_that_link_are_not_guessed():
+    """The bands are held, the appearances are not: their stages are in the database alone, if there."""
+    festivals = festival_of([Band.objects.create(name="a")])
+
+    assert festivals.filter(bands__name="a").exists()
+    assert festivals.aggregate(n=Count("appearances")) == {"n": 1}
+    with pytest.raises(NotInMemoryError, match=r"Cannot read Appearance\.stage in memory: what is held are"):
+        festivals.filter(appearances__stage="main").exists()
+
+
+def test_links_of_what_is_not_saved_have_the_defaults_that_saving_writes(django_assert_num_queries: Any):
+    festivals = FakeQuerySet(Festival, [Festival(name="f", bands=[Band(name="a")])])
+
+    with django_assert_num_queries(0):
+        assert festivals.filter(appearances__stage="main", bands__name="a").exists()
+        assert not festivals.filter(appearances__stage="side").exists()
+
+
+class HoldsRows(Festival):
+    """A festival whose appearances are in memory as well."""
+
+    class Meta:
+        proxy = True
+        app_label = "testapp"
+
+    def held_objects(self, accessor: str) -> Any:
+        return self.rows if accessor == "appearances" else super().held_objects(accessor)
+
+
+def test_the_rows_that_link_are_used_where_they_are_held(django_assert_num_queries: Any):
+    bands = [Band.objects.create(name=name) for name in "ab"]
+    festival = HoldsRows.objects.create(name="f")
+    festival.rows = [Appearance(festival=festival, band=bands[0], stage="side")]
+    festival.bands.set(bands[:1])
+    festivals = FakeQuerySet(HoldsRows, [festival])
+
+    with django_assert_num_queries(0):
+        assert festivals.filter(appearances__stage="side", bands__name="a").exists()
+        assert not festivals.filter(appearances__stage="main").exists()
