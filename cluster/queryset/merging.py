@@ -86,4 +86,6 @@ class HeldMerges(DjangoQuerySet):
         """Return a queryset of the database for the rows found here, by their keys; rows not saved are left out."""
         keys = held_keys(self.query, self.db)
         live: QuerySet[Any] = self.model._base_manager.using(self.db).filter(pk__in=keys)
+        # Django merges only querysets that are alike in this.
+        live.query.distinct, live.query.distinct_fields = self.query.distinct, self.query.distinct_fields
         return live

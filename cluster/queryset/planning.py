@@ -75,6 +75,8 @@ class PlanningCompiler(DjangoCompiler):  # type: ignore[misc]
         where, having, qualify = query.where.split_having_qualify(must_group_by=must_group_by)
         self.having = having
         grouping = self.grouping(selection, ordering)
+        if grouping is not None and distinct_on:
+            raise NotImplementedError("annotate() + distinct(fields) is not implemented.")
         if grouping is not None and self._meta_ordering:
             ordering = []
         joins = [

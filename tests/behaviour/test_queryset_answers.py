@@ -307,6 +307,9 @@ COMBINATIONS: dict[str, Ask] = {
     "live or": lambda q: (Album.objects.filter(label=None) | q.filter(position=0)).order_by("pk"),
     "live and": lambda q: (Album.objects.filter(title="One") & q.filter(position=0)).order_by("pk"),
     "live xor": lambda q: (Album.objects.filter(title="One") ^ q.filter(position=0)).order_by("pk"),
+    "or of distinct with live": lambda q: (
+        q.filter(position=0).distinct() | Album.objects.filter(label=None).distinct()
+    ).order_by("pk"),
     "or with none": lambda q: (q.filter(position=0) | q.none()).order_by("pk"),
     "union": lambda q: q.order_by().filter(position=0).union(q.order_by().filter(label=None)).order_by("pk"),
     "union all": lambda q: (
@@ -389,6 +392,7 @@ ERRORS: dict[str, Ask] = {
     "and of a slice": lambda q: q[:1] & q.filter(position=1),
     "and of a slice with live": lambda q: q[:1] & Album.objects.all(),
     "annotation of no known type": lambda q: q.annotate(n=Value(None)).first(),
+    "or of distinct with live that is not": lambda q: q.distinct() | Album.objects.all(),
     "too many columns for in": lambda q: q.filter(pk__in=q.values("pk", "title")),
     "wrong kind for dates": lambda q: q.dates("released", "hour"),
     "get_or_create with unknown": lambda q: q.get_or_create(nope=1),
@@ -471,6 +475,12 @@ def test_distinct_fields_keep_the_first_of_each(albums: list[Album]) -> None:
     found = in_memory(albums).order_by("position", "-title").distinct("position")
 
     assert [album.title for album in found] == ["One", "Two", "three"]
+
+
+def test_groups_have_no_distinct_fields(albums: list[Album]) -> None:
+    """As on PostgreSQL, the only database with DISTINCT ON."""
+    with pytest.raises(NotImplementedError, match="is not implemented"):
+        list(in_memory(albums).annotate(n=Count("songs")).distinct("title"))
 
 
 def test_a_queryset_is_evaluated_once_and_copies_the_list_then(albums: list[Album]) -> None:
