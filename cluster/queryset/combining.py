@@ -12,6 +12,7 @@ from django.db.models.sql.compiler import PositionRef
 from django.utils.hashable import make_hashable
 
 from cluster.queryset.columns import column_reader, without_unsaved
+from cluster.queryset.meanings.json_values import to_python
 from cluster.queryset.ordering import nulls_come_first, sort_pairs
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class CombinedRow:
 
     def output(self) -> tuple[Any, ...]:
         """Return the values as callers see them."""
-        return tuple(map(without_unsaved, self.values))
+        return tuple(to_python(without_unsaved(value)) for value in self.values)
 
 
 @dataclass(frozen=True, slots=True)

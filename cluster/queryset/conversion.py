@@ -34,7 +34,7 @@ def converter(expression: Any, connection: Any) -> Converter | None:
     if isinstance(expression, TruncBase):
         return _trunc_converter(expression, connection)
     if isinstance(expression, Col):
-        return None
+        return to_python if isinstance(field, models.JSONField) else None
     return _kind_converter(field)
 
 

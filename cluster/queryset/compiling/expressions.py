@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldError
-from django.db.models import JSONField, Q
+from django.db.models import JSONField, Model, Q
 from django.db.models.expressions import (
     Col,
     ColPairs,
@@ -23,7 +23,7 @@ from django.db.models.sql.compiler import PositionRef
 from django.db.models.sql.where import ExtraWhere, NothingNode
 
 from cluster.errors import NotInMemoryError
-from cluster.queryset.columns import column_reader, prepared_value
+from cluster.queryset.columns import Reader, column_reader, prepared_value
 from cluster.queryset.compiling.evaluators import constant, tuple_of
 from cluster.queryset.meanings.json_values import JsonOrder, from_python
 from cluster.queryset.registry import Evaluator, compiles
@@ -39,12 +39,27 @@ def compile_col(node: Any, compiler: Compiler) -> Evaluator:
     if node.target.generated:
         return _generated(node, compiler)
     alias, read = node.alias, column_reader(node.target)
+    if isinstance(node.target, JSONField):
+        read = _json_reader(node.target, read)
 
     def evaluate_col(row: Row) -> Any:
         instance = row.tables[alias]
         return None if instance is None else read(instance)
 
     return evaluate_col
+
+
+def _json_reader(field: Any, read: Reader) -> Reader:
+    """Return a reader that tells a JSON null that was assigned, an expression, from None, which is NULL."""
+
+    def read_json(instance: Model) -> Any:
+        value = instance.__dict__.get(field.attname)
+        value = getattr(value, "expression", value)
+        if isinstance(value, Value) and isinstance(value._output_field_or_none, JSONField):  # type: ignore[attr-defined]
+            return from_python(value.value, field.encoder)
+        return read(instance)
+
+    return read_json
 
 
 def _generated(node: Any, compiler: Compiler) -> Evaluator:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import JSONField, Value
+from django.db.models.expressions import DatabaseDefault
 
 from cluster.errors import NotInMemoryError
+from cluster.queryset import FakeQuerySet
 from cluster.queryset.meanings.json_values import (
     JSON_NULL,
     MISSING,
@@ -27,6 +30,7 @@ from cluster.queryset.meanings.json_values import (
     scalar_text,
     to_python,
 )
+from tests.differential.app.models import Specimen
 
 CONTAINED: dict[str, tuple[Any, Any, bool]] = {
     "a part of an object": ({"a": 1, "b": [1, 2]}, {"b": [2]}, True),
@@ -130,3 +134,15 @@ def test_json_is_built_of_values_as_postgresql_builds_it() -> None:
 def test_values_that_databases_put_into_json_differently_are_refused() -> None:
     with pytest.raises(NotInMemoryError, match=r"Cannot put datetime\.timedelta"):
         build_value(datetime.timedelta(1))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("null", [Value(None, JSONField()), DatabaseDefault(Value(None, JSONField()), None)])
+def test_a_json_null_that_is_assigned_is_no_null(null: Any) -> None:
+    specimens = FakeQuerySet(Specimen, [Specimen(pk=1, json=null), Specimen(pk=2, json=None)])
+
+    assert specimens.get(json=Value(None, JSONField())).pk == 1
+    assert specimens.get(json__isnull=True).pk == 2
+    assert list(specimens.values_list("json", flat=True)) == [None, None]
+    nulls = specimens.filter(pk=1).values_list("json", flat=True)
+    assert list(nulls.union(nulls)) == [None]
