@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -22,15 +23,24 @@ def is_scoped(formset: Any, rule: Rule) -> bool:
     return formset.fk is not None and formset.fk.name in rule.names()
 
 
-def entries_of(formset: Any) -> dict[int, tuple[Entry, Any]]:
-    """Return the rows that are judged with their forms, by the ``id()`` of their instance.
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedRow:
+    """A row that is judged, with the form and the formset to which its errors go."""
+
+    entry: Entry
+    form: Any
+    formset: Any
+
+
+def judged_rows(formset: Any) -> list[JudgedRow]:
+    """Return the rows of a formset that are judged.
 
     Fields that are wrong are left out, as Django does. A row whose key is wrong may stand for any child, and is not
     judged.
     """
     scope = {formset.fk.name} if formset.fk is not None else set()
-    judged = [form for form in formset.forms if formset.is_kept(form) and formset.key_name not in form.errors]
-    return {id(form.instance): (_entry(form, scope), form) for form in judged}
+    forms = [form for form in formset.forms if formset.is_kept(form) and formset.key_name not in form.errors]
+    return [JudgedRow(_entry(form, scope), form, formset) for form in forms]
 
 
 def _entry(form: Any, scope: set[str]) -> Entry:
@@ -46,19 +56,18 @@ def untouched_entries(formset: Any) -> list[Entry]:
 def validate_siblings(formset: Any) -> list[ValidationError]:
     """Judge the rows of one formset by what concerns the children of one parent; return what concerns no single row."""
     rules = [rule for rule in formset_rules(formset) if is_scoped(formset, rule)]
-    judged, using = entries_of(formset), formset.place.pool.database_of(formset.model)
-    broken = list(constraint_violations(formset.model, [entry for entry, _ in judged.values()], using))
-    for violation in broken:
-        # Such an error concerns one row: it leaves nothing for the formset.
-        list(_place(violation, formset, judged))
+    rows, using = judged_rows(formset), formset.place.pool.database_of(formset.model)
+    broken = list(constraint_violations(formset.model, [row.entry for row in rows], using))
     if broken:
+        # Such an error concerns one row: it leaves nothing for the formset.
+        _report(broken, rows)
         # They are sound no longer.
-        judged = entries_of(formset)
-    entries = [*(entry for entry, _ in judged.values()), *untouched_entries(formset)]
+        rows = judged_rows(formset)
+    entries = [*(row.entry for row in rows), *untouched_entries(formset)]
     violations = list(unique_violations(rules, entries))
     if not formset.is_complete:
         violations += stored_violations(rules, entries, leaving_children(formset), using)
-    return [error for violation in violations for error in _place(violation, formset, judged)]
+    return [error for _, error in _report(violations, rows)]
 
 
 def validate_beyond(formsets: Iterable[Any]) -> bool:
@@ -76,17 +85,14 @@ def _validate_table(formsets: list[Any]) -> bool:
     rules = [rule for rule in formset_rules(formsets[0]) if not is_scoped(formsets[0], rule)]
     if not rules:
         return False
-    judged = {key: (formset, *pair) for formset in formsets for key, pair in entries_of(formset).items()}
-    entries = [entry for _, entry, _ in judged.values()]
-    for formset in formsets:
-        entries += untouched_entries(formset)
+    rows = [row for formset in formsets for row in judged_rows(formset)]
+    untouched = [entry for formset in formsets for entry in untouched_entries(formset)]
+    entries = [*(row.entry for row in rows), *untouched]
     leaving = [child for formset in formsets for child in leaving_children(formset)]
     using = formsets[0].place.pool.database_of(formsets[0].model)
     violations = [*unique_violations(rules, entries), *stored_violations(rules, entries, leaving, using)]
-    for violation in violations:
-        formset, entry, form = judged[id(violation.entry.instance)]
-        errors = _place(violation, formset, {id(entry.instance): (entry, form)})
-        formset.non_form_errors().extend(errors)
+    for formset, error in _report(violations, rows):
+        formset.non_form_errors().append(error)
     return bool(violations)
 
 
@@ -97,15 +103,20 @@ def leaving_children(formset: Any) -> Iterator[Any]:
             yield form.match.child
 
 
-def _place(violation: Violation, formset: Any, judged: dict[int, tuple[Entry, Any]]) -> Iterator[ValidationError]:
-    form = judged[id(violation.entry.instance)][1]
-    rule = violation.rule
-    if violation.is_duplicate and rule is not None and rule.is_plain:
-        yield ValidationError(_duplicate_message(formset, rule), code="unique")
-        form.add_error(None, ValidationError(formset.get_form_error(), code="unique"))
-        return
-    field = violation.field if violation.field in form.fields else None
-    form._update_errors(ValidationError({field or NON_FIELD_ERRORS: [violation.error]}))
+def _report(violations: Iterable[Violation], rows: Iterable[JudgedRow]) -> list[tuple[Any, ValidationError]]:
+    """Put errors on the rows; return those that concern no single row, each with its formset."""
+    by_entry = {id(row.entry): row for row in rows}
+    left = []
+    for violation in violations:
+        row, rule = by_entry[id(violation.entry)], violation.rule
+        if violation.is_duplicate and rule is not None and rule.is_plain:
+            left.append((row.formset, ValidationError(_duplicate_message(row.formset, rule), code="unique")))
+            row.form.add_error(None, ValidationError(row.formset.get_form_error(), code="unique"))
+        else:
+            field = violation.field or NON_FIELD_ERRORS
+            shown = field if field in row.form.fields else NON_FIELD_ERRORS
+            row.form._update_errors(ValidationError({shown: [violation.error]}))
+    return left
 
 
 def _duplicate_message(formset: Any, rule: Rule) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import Model, UniqueConstraint
+from django.db.models import BaseConstraint, Model, UniqueConstraint
 
-from cluster.forms.rules import Key, Rule, broken_checks
+from cluster.forms.rules import Key, Rule
+from cluster.saving.uniqueness import Table
 from cluster.saving.validation import Checked
 
 
@@ -102,11 +103,16 @@ def constraint_violations(model: type[Model], entries: Sequence[Entry], using: s
     judged = [entry for entry in entries if entry.is_checked]
     for owner in (model, *model._meta.all_parents):
         for constraint in owner._meta.constraints:
-            if isinstance(constraint, UniqueConstraint):
-                continue
-            items = [Checked(entry.instance, "", entry.exclude) for entry in judged]
-            broken_checks(constraint, owner, items, using)
-            for entry, item in zip(judged, items, strict=True):
-                for name, errors in item.errors.items():
-                    for error in errors:
-                        yield Violation(entry, None if name == NON_FIELD_ERRORS else name, error)
+            if not isinstance(constraint, UniqueConstraint):
+                yield from _rows_that_break(constraint, owner, judged, using)
+
+
+def _rows_that_break(
+    constraint: BaseConstraint, owner: type[Model], judged: Sequence[Entry], using: str
+) -> Iterator[Violation]:
+    items = [Checked(entry.instance, "", entry.exclude) for entry in judged]
+    Table(owner, items, set(), using).check_constraint(owner, constraint)
+    for entry, item in zip(judged, items, strict=True):
+        for name, errors in item.errors.items():
+            field = None if name == NON_FIELD_ERRORS else name
+            yield from (Violation(entry, field, error) for error in errors)
