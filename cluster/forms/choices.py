@@ -11,6 +11,7 @@ import copy
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
@@ -22,6 +23,7 @@ from django.forms.models import ModelChoiceField, apply_limit_choices_to_to_form
 from cluster.forms.json_field import AnyTextJSONField
 from cluster.forms.selects import share_options
 from cluster.queryset import FakeQuerySet
+from cluster.saving.reading import CHUNK, chunks
 from cluster.serialization.targets import can_be_asked
 
 _UNREADABLE = (TypeError, ValueError, OverflowError, ValidationError)
@@ -87,7 +89,10 @@ class SharedChoices:
         if "rows" in self.__dict__:
             chosen = self.rows
         else:
-            chosen = [row for chunk in self._chunks() for row in self.queryset.filter(**{f"{self.key}__in": chunk})]
+            wanted = [key for key in self._wanted if self._can_be_stored(key)]
+            size = connections[self.queryset.db].features.max_query_params or CHUNK
+            read = (self.queryset.filter(**{f"{self.key}__in": chunk}) for chunk in chunks(wanted, size))
+            chosen = list(chain.from_iterable(read))
         self._positions = {id(row): position for position, row in enumerate(chosen)}
         return {getattr(row, self.key): row for row in chosen}
 
@@ -100,12 +105,6 @@ class SharedChoices:
         high: Any
         low, high = connections[self.queryset.db].ops.integer_field_range(kind.replace("Auto", "Integer"))
         return (low is None or key >= low) and (high is None or key <= high)
-
-    def _chunks(self) -> Iterator[list[Any]]:
-        wanted = [key for key in self._wanted if self._can_be_stored(key)]
-        size = connections[self.queryset.db].features.max_query_params or len(wanted) or 1
-        for start in range(0, len(wanted), size):
-            yield wanted[start : start + size]
 
     def _readable(self, value: Any) -> Any:
         """Return a submitted value as a key, or ``None`` where it is none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import Model
 
+from cluster.saving.reading import CHUNK, chunks
 from cluster.saving.unique import UniqueSet, Unsaved, unique_sets
 from cluster.saving.uniqueness import DateCheck, Table, date_checks, date_key, image_of
 
@@ -67,7 +67,8 @@ class Rule:
         keys = {key for key in keys if not any(isinstance(part, Unsaved) for part in key)}
         table = Table(self.model, [], own, using)
         found: set[Key] = set()
-        for chunk in _chunks(list(keys), using):
+        parameters = connections[using].features.max_query_params or CHUNK
+        for chunk in chunks(keys, parameters // (len(next(iter(keys), ())) + 1)):
             if self.date_check is None:
                 found |= table.stored_keys(self.unique_set, {key: [] for key in chunk})
             else:
@@ -82,13 +83,6 @@ class Rule:
         return found
 
 
-def _chunks(keys: list[Key], using: str) -> Iterator[list[Key]]:
-    if keys:
-        size = (connections[using].features.max_query_params or 10_000) // (len(keys[0]) + 1)
-        for start in range(0, len(keys), size):
-            yield keys[start : start + size]
-
-
 @functools.cache
 def rules_of(model: type[Model]) -> tuple[Rule, ...]:
     """Return what must be unique in a model, a key that people type included."""
@@ -96,8 +90,3 @@ def rules_of(model: type[Model]) -> tuple[Rule, ...]:
     keys = [UniqueSet(model, (key,))] if key.concrete else []
     dated = [Rule(model, date_check=check) for check in date_checks(model)]
     return (*(Rule(model, each) for each in (*keys, *unique_sets(model))), *dated)
-
-
-def broken_checks(constraint: Any, owner: type[Model], items: Sequence[Any], using: str) -> None:
-    """Note on each item that it breaks a constraint; what memory cannot judge is asked of the database."""
-    Table(owner, list(items), set(), using).check_constraint(owner, constraint)
