@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.views.generic.edit import ModelFormMixin
 
 from cluster.forms import ClusterForm, clusterform_factory
+from cluster.forms.options import NESTING_OPTIONS, FormsetNames
 
 
 class ClusterFormMixin(ModelFormMixin):  # type: ignore[type-arg]
@@ -24,8 +25,8 @@ class ClusterFormMixin(ModelFormMixin):  # type: ignore[type-arg]
         form_class: A ``ClusterForm`` of your own in the place of ``fields`` and these.
     """
 
-    formsets: ClassVar[Collection[str] | Mapping[str, Any] | None] = None
-    exclude_formsets: ClassVar[Collection[str] | Mapping[str, Any] | None] = None
+    formsets: ClassVar[FormsetNames] = None
+    exclude_formsets: ClassVar[FormsetNames] = None
     formset_defaults: ClassVar[Mapping[str, Any] | None] = None
 
     def get_form_class(self) -> Any:
@@ -45,5 +46,4 @@ class ClusterFormMixin(ModelFormMixin):  # type: ignore[type-arg]
         return clusterform_factory(model, form=ClusterForm, fields=self.fields, **nesting)
 
     def _nesting(self) -> dict[str, Any]:
-        names = ("formsets", "exclude_formsets", "formset_defaults")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in NESTING_OPTIONS if (value := getattr(self, name)) is not None}

@@ -20,10 +20,8 @@ from cluster.forms.base_form import BaseClusterForm
 from cluster.forms.child_formset import BaseChildFormSet
 from cluster.forms.documents import read_document
 from cluster.forms.formsets import BaseTransientModelFormSet
-from cluster.forms.options import ClusterFormOptions, chosen_formsets
+from cluster.forms.options import NESTING_OPTIONS, ClusterFormOptions, FormsetNames, chosen_formsets
 from cluster.relations import ParentalField
-
-FormsetNames = Collection[str] | Mapping[str, Any] | None
 
 
 class ClusterFormMetaclass(ModelFormMetaclass):
@@ -131,9 +129,6 @@ def clusterform_factory(model: type[Model], form: type[Any] = ClusterForm, **kwa
     return modelform_factory(model, form=_with_meta(form, nested, kwargs.get("formfield_callback")), **kwargs)
 
 
-NESTING_OPTIONS = ("formsets", "exclude_formsets", "formset_defaults")
-
-
 def transientmodelformset_factory(
     model: type[Model], formset: type[Any] = BaseTransientModelFormSet, **kwargs: Any
 ) -> type[Any]:
@@ -232,20 +227,19 @@ def _parental_key(parent_model: type[Model], model: type[Model], fk_name: str | 
         keys = [field for field in model._meta.fields if _is_parental_key(field, parent_model)]
         fk_name = keys[0].name if len(keys) == 1 else None
     fk: Any = _get_foreign_key(parent_model, model, fk_name=fk_name)
-    if not is_parental(fk):
+    if not _is_parental(fk):
         # Django's own factory says so for a key that leads elsewhere.
         message = f"{model._meta.label}.{fk.name} is no ParentalKey. Use Django's inlineformset_factory for it."
         raise ValueError(message)
     return fk
 
 
-def is_parental(field: Any) -> bool:
-    """Say whether a field ties rows to a cluster."""
+def _is_parental(field: Any) -> bool:
     return isinstance(field, ParentalField)
 
 
 def _is_parental_key(field: Any, parent_model: type[Model]) -> bool:
-    return is_parental(field) and issubclass(parent_model, field.remote_field.model._meta.concrete_model)
+    return _is_parental(field) and issubclass(parent_model, field.remote_field.model._meta.concrete_model)
 
 
 def _excluded(form: Any, fields: Any, exclude: Any, keys: list[str], sort_field: str | None) -> list[str]:

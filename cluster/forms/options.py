@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,10 @@ from django.db.models import ForeignKey, Model
 from django.forms.models import ModelFormOptions
 
 from cluster.relations import Relation, relations_of
+
+FormsetNames = Collection[str] | Mapping[str, Any] | None
+
+NESTING_OPTIONS = ("formsets", "exclude_formsets", "formset_defaults")
 
 
 class ClusterFormOptions(ModelFormOptions):  # type: ignore[type-arg]
@@ -24,9 +28,9 @@ class ClusterFormOptions(ModelFormOptions):  # type: ignore[type-arg]
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        self.formsets = getattr(options, "formsets", None)
-        self.exclude_formsets = getattr(options, "exclude_formsets", None)
-        self.formset_defaults = getattr(options, "formset_defaults", None)
+        self.formsets: FormsetNames = getattr(options, "formsets", None)
+        self.exclude_formsets: FormsetNames = getattr(options, "exclude_formsets", None)
+        self.formset_defaults: Mapping[str, Any] | None = getattr(options, "formset_defaults", None)
 
 
 @dataclass(frozen=True, slots=True)

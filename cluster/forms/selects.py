@@ -20,6 +20,9 @@ class SharedOptions:
     """
 
     rendered: dict[Any, str]
+    attrs: dict[str, Any]
+    choices: Any
+    format_value: Any
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """Render the element, or take that of a row with the same value and put the name in."""
@@ -27,17 +30,16 @@ class SharedOptions:
         if labels is None:
             return super().render(name, value, attrs, renderer)  # type: ignore[misc,no-any-return]
         given = {key: _put(each, name, PLACE) for key, each in (attrs or {}).items()}
-        own = self.attrs.items()  # type: ignore[attr-defined]
-        key = (labels, tuple(self.format_value(value)), *map(str, given.items()), *map(str, own), id(renderer))  # type: ignore[attr-defined]
+        own = self.attrs.items()
+        key = (labels, tuple(self.format_value(value)), *map(str, given.items()), *map(str, own), id(renderer))
         if key not in self.rendered:
             self.rendered[key] = super().render(PLACE, value, given, renderer)  # type: ignore[misc]
         return mark_safe(self.rendered[key].replace(PLACE, escape(name)))  # noqa: S308 - the template's own output
 
     def _labels(self) -> Any:
         """Return what the options depend on besides the shared choices; ``None`` where a form replaced the choices."""
-        choices: Any = self.choices  # type: ignore[attr-defined]
-        field = getattr(choices, "field", None)
-        if field is None or getattr(choices.queryset, "_shared", None) is None:
+        field = getattr(self.choices, "field", None)
+        if field is None or getattr(self.choices.queryset, "_shared", None) is None:
             return None
         return (str(field.empty_label), id(field.__dict__.get("label_from_instance")))
 
