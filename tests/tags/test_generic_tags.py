@@ -18,7 +18,7 @@ from taggit.models import Tag, TaggedItem
 from cluster.collector import Collector, load
 from cluster.comparing import apply, diff
 from cluster.contrib.taggit import ClusterTaggableManager
-from cluster.contrib.taggit.generic import fill_kinds
+from cluster.contrib.taggit.generic import fill_content_types
 from cluster.errors import ForeignChildError, SerializedDataError
 from cluster.forms import clusterform_factory
 from cluster.models import ClusterableModel
@@ -300,7 +300,7 @@ def test_an_item_that_nothing_holds_keeps_its_content_type():
     kind = ContentType.objects.get_for_model(Stay)
     item = TaggedItem(content_type=kind, object_id=1, tag=Tag.objects.create(name="x", slug="x"))
 
-    fill_kinds([item], "default")
+    fill_content_types([item], "default")
 
     assert item.content_type == kind
 

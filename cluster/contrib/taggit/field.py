@@ -10,7 +10,7 @@ from django.db.models import Model
 from taggit.managers import TaggableManager
 
 from cluster.contrib.taggit.form_field import StorableTagField
-from cluster.contrib.taggit.generic import TaggedItemsDescriptor, TaggedItemsRelation, is_of_one_kind
+from cluster.contrib.taggit.generic import TaggedItemsDescriptor, TaggedItemsRelation, can_hold_key
 from cluster.contrib.taggit.manager import HeldTagsManager
 from cluster.relations import Clusterable, ParentalField
 from cluster.saving.unique import unique_sets
@@ -107,7 +107,7 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
             problem = f"A ClusterTaggableManager must be on a ClusterableModel, and {self.model._meta.label} is none."
             hint = f"Derive {name} from cluster.models.ClusterableModel, or use a TaggableManager."
         elif self.use_gfk:
-            if is_of_one_kind(self.through, self.model):
+            if can_hold_key(self.through, self.model):
                 return []
             problem = f"The object_id of {label} cannot hold the primary key of {name}."
             hint = f"Give the field a through model whose object_id is of the kind of {name}'s primary key."

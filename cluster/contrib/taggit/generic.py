@@ -62,29 +62,29 @@ def parent_key_of(through: Any) -> Any:
 
 
 # What an object_id can hold the keys of.
-KINDS = (IntegerField, UUIDField, CharField)
+KINDS_OF_KEYS = (IntegerField, UUIDField, CharField)
 
 
-def is_of_one_kind(through: Any, model: Any) -> bool:
+def can_hold_key(through: Any, model: Any) -> bool:
     """Say whether the rows of a through model can have the primary keys of a model."""
     key, holder = model._meta.pk, through._meta.get_field(parent_key_of(through).fk_field)
     while key.remote_field is not None:
         key = key.target_field
-    return any(isinstance(key, kind) and isinstance(holder, kind) for kind in KINDS)
+    return any(isinstance(key, kind) and isinstance(holder, kind) for kind in KINDS_OF_KEYS)
 
 
-def kind_of(model: Any, using: str | None) -> Any:
+def content_type_of(model: Any, using: str | None) -> Any:
     """Return the key of the content type of a model; one query until Django knows it."""
     return ContentType.objects.db_manager(using).get_for_model(model).pk
 
 
-def fill_kinds(items: Iterable[Any], using: str) -> None:
+def fill_content_types(items: Iterable[Any], using: str) -> None:
     """Give tagged items that are about to be written the content type of what they are held by."""
     for item in items:
         key = parent_key_of(type(item))
         parent = item._state.fields_cache.get(key.cache_name)
         if parent is not None:
-            setattr(item, item._meta.get_field(key.ct_field).attname, kind_of(parent, using))
+            setattr(item, item._meta.get_field(key.ct_field).attname, content_type_of(parent, using))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class GenericChildRelation(Relation):
     """
 
     @property
-    def _kind_attname(self) -> str:
-        kind: Any = self.related_model._meta.get_field(self.rel.field.content_type_field_name)
-        return str(kind.attname)
+    def _content_type_attname(self) -> str:
+        content_type: Any = self.related_model._meta.get_field(self.rel.field.content_type_field_name)
+        return str(content_type.attname)
 
     @property
     def filled(self) -> frozenset[str]:
@@ -105,7 +105,7 @@ class GenericChildRelation(Relation):
 
     @property
     def owner_attnames(self) -> tuple[str, ...]:
-        return (self.field.attname, self._kind_attname)
+        return (self.field.attname, self._content_type_attname)
 
     @property
     def releases(self) -> bool:
@@ -116,21 +116,20 @@ class GenericChildRelation(Relation):
         return {}
 
     def among(self, rows: QuerySet[Any], parent_values: Iterable[Any]) -> QuerySet[Any]:
-        kind = {self._kind_attname: kind_of(self.rel.field.model, rows.db)}
-        return rows.filter(**{f"{self.field.attname}__in": parent_values}, **kind)
+        content_type = {self._content_type_attname: content_type_of(self.rel.field.model, rows.db)}
+        return rows.filter(**{f"{self.field.attname}__in": parent_values}, **content_type)
 
     def owner_in(self, row: Mapping[str, Any], using: str) -> Any:
-        kind = row[self._kind_attname]
-        key = row[self.field.attname]
+        content_type, key = row[self._content_type_attname], row[self.field.attname]
         # Another model's row with this key is another owner.
-        return key if kind == kind_of(self.rel.field.model, using) else (kind, key)
+        return key if content_type == content_type_of(self.rel.field.model, using) else (content_type, key)
 
     def point(self, child: Model, parent: Model | None) -> None:
         child.__dict__[self.key_attname] = None if parent is None else getattr(parent, self.parent_attname)
         child._state.fields_cache[self.field.cache_name] = parent
-        if child.__dict__.get(self._kind_attname) is not None:
+        if child.__dict__.get(self._content_type_attname) is not None:
             # It may have been another model's.
-            setattr(child, self._kind_attname, kind_of(self.rel.field.model, child._state.db))
+            setattr(child, self._content_type_attname, content_type_of(self.rel.field.model, child._state.db))
 
     def parent_of(self, child: Model) -> Model | None:
         return child._state.fields_cache.get(self.field.cache_name)

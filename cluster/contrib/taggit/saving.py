@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 from taggit.models import CommonGenericTaggedItemBase, ItemBase, TagBase
 
-from cluster.contrib.taggit.generic import fill_kinds
+from cluster.contrib.taggit.generic import fill_content_types
 from cluster.contrib.taggit.names import folded, give_slug, stored_tags
 
 
@@ -19,7 +19,7 @@ def store_tags(rows: Sequence[Model], using: str, **_kwargs: Any) -> None:
 
     One query for all names, and one INSERT for the tags that are new (with one query for their slugs).
     """
-    fill_kinds((row for row in rows if isinstance(row, CommonGenericTaggedItemBase)), using)
+    fill_content_types((row for row in rows if isinstance(row, CommonGenericTaggedItemBase)), using)
     items: dict[Any, list[Any]] = {}
     for row in rows:
         # By the tag and not by its key, which a tag model can give before there is a row.
