@@ -48,6 +48,37 @@ class OwnerKeys:
         return ("live", self._live_key(instance))
 
 
+def apart(instances: Iterable[Any], is_holding: Callable[[Any], bool]) -> tuple[list[Any], list[Any]]:
+    """Return the instances that hold the relation, and those for which the database answers."""
+    holders: list[Any] = []
+    live: list[Any] = []
+    for each in instances:
+        (holders if is_holding(each) else live).append(each)
+    return holders, live
+
+
+def plan_over(
+    name: str, held: Sequence[tuple[Any, Iterable[Model]]], live: Sequence[Any] | None, lookups: Sequence[Any] = ()
+) -> PrefetchPlan:
+    """Return what Django's ``prefetch_one_level`` asks for, over held and live instances together.
+
+    Args:
+        name: The name of the relation.
+        held: The instances that hold it, each with its rows.
+        live: What Django's own manager returned for the others: the rows, then what tells the key of a row and of an
+            instance; ``None`` if there are no others.
+        lookups: What is to be prefetched of the rows.
+    """
+    pairs: list[tuple[Any, Model]] = [(("held", id(holder)), row) for holder, rows in held for row in rows]
+    key_of_instance = None
+    if live is not None:
+        rows, key_of_row, key_of_instance, *_ = live
+        pairs += [(("live", key_of_row(row)), row) for row in rows]
+    found = PrefetchedRows(pairs, lookups)
+    owner_keys = OwnerKeys([holder for holder, _ in held], key_of_instance)
+    return found, found.owner_of, owner_keys, False, name, False
+
+
 def prefetch_held_and_live(
     manager: HeldRelatedManager, instances: list[Any], querysets: Sequence[Any] | None
 ) -> PrefetchPlan:
@@ -56,22 +87,17 @@ def prefetch_held_and_live(
     One query for all live instances, none for those that hold the relation.
     """
     relation = manager.relation
-    holders = [each for each in instances if held_list(each, relation) is not None or not has_row(each)]
-    held_ids = {id(holder) for holder in holders}
-    live = [each for each in instances if id(each) not in held_ids]
+    holders, live = apart(instances, lambda each: held_list(each, relation) is not None or not has_row(each))
     if not holders:
         plan: PrefetchPlan = _live_manager(manager, live[0]).get_prefetch_querysets(live, querysets)
         return plan
-    pairs: list[tuple[Any, Model]] = []
-    for each in holders:
-        pairs += [(("held", id(each)), row) for row in _held(manager, each, querysets)]
-    live_key, lookups = None, list(querysets[0]._prefetch_related_lookups) if querysets else []
+    held = [(each, _held(manager, each, querysets)) for each in holders]
+    read, lookups = None, querysets[0]._prefetch_related_lookups if querysets else ()
     if live:
-        queryset, row_key, live_key, *_ = _live_manager(manager, live[0]).get_prefetch_querysets(live, querysets)
-        lookups, queryset._prefetch_related_lookups = list(queryset._prefetch_related_lookups), ()
-        pairs += [(("live", row_key(row)), row) for row in queryset]
-    rows = PrefetchedRows(pairs, lookups)
-    return rows, rows.owner_of, OwnerKeys(holders, live_key), False, relation.name, False
+        queryset, *keys = _live_manager(manager, live[0]).get_prefetch_querysets(live, querysets)
+        lookups, queryset._prefetch_related_lookups = queryset._prefetch_related_lookups, ()
+        read = (queryset, *keys)
+    return plan_over(relation.name, held, read, lookups)
 
 
 def _live_manager(manager: HeldRelatedManager, instance: Model) -> Any:

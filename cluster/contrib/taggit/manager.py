@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import router
-from django.db.models import Model, Value, prefetch_related_objects
+from django.db.models import Value, prefetch_related_objects
 from taggit.managers import _TaggableManager
 from taggit.utils import require_instance_manager
 
 from cluster.contrib.taggit.names import folded, give_slug, tags_named
 from cluster.contrib.taggit.saving import give_tag
 from cluster.contrib.taggit.similar import similar_objects
-from cluster.fields.prefetching import OwnerKeys, PrefetchedRows, PrefetchPlan
+from cluster.fields.prefetching import PrefetchPlan, apart, plan_over
 from cluster.queryset import FakeQuerySet
 from cluster.relations.state import has_row
 
@@ -124,19 +124,13 @@ class HeldTagsManager(_TaggableManager):  # type: ignore[misc]  # taggit has no 
 
     def get_prefetch_querysets(self, instances: list[Any], querysets: Sequence[Any] | None = None) -> PrefetchPlan:
         """Prefetch over instances that hold their tags and instances that do not: one query for the latter."""
-        holders = [each for each in instances if self._of(each)._is_held()]
-        held_ids = {id(each) for each in holders}
-        live = [each for each in instances if id(each) not in held_ids]
+        holders, live = apart(instances, lambda each: self._of(each)._is_held())
         if not holders or querysets:
             plan: PrefetchPlan = super().get_prefetch_querysets(instances, querysets)
             return plan
-        pairs: list[tuple[Any, Model]] = [(("held", id(each)), tag) for each in holders for tag in self._of(each).all()]
-        live_key = None
-        if live:
-            rows, row_key, live_key, *_ = super(HeldTagsManager, self._of(live[0])).get_prefetch_querysets(live)
-            pairs += [(("live", row_key(row)), row) for row in rows]
-        found = PrefetchedRows(pairs, ())
-        return found, found.owner_of, OwnerKeys(holders, live_key), False, self.prefetch_cache_name, False
+        held = [(each, self._of(each).all()) for each in holders]
+        read = super(HeldTagsManager, self._of(live[0])).get_prefetch_querysets(live) if live else None
+        return plan_over(self.prefetch_cache_name, held, read)
 
     def _of(self, instance: Any) -> HeldTagsManager:
         manager: HeldTagsManager = getattr(instance, self.prefetch_cache_name)
