@@ -12,9 +12,6 @@ from django.db.models.signals import ModelSignal, post_save, pre_save
 # What Model.save() and Model.delete() are made of, and so what a class may override to have its say.
 WRITING = ("save", "save_base", "_save_parents", "_save_table", "_do_insert", "_do_update")
 
-# Where ClusterableModel, which stands above this layer, and its bases are defined.
-OURS = ("cluster.models", "cluster.serialization.", "cluster.relations.")
-
 
 @cache
 def overrides(model: type[Model], *names: str) -> bool:

@@ -34,7 +34,6 @@ _LARGEST_BITS = 64
 _SMALLEST_LITERAL_BITS = 32
 _DIGITS_PER_WORD = 4
 _SIGNIFICANT_DIGITS = 16
-_DAY = datetime.timedelta(days=1)
 _ANY_DAY = datetime.date(2000, 1, 1)
 
 
