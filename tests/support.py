@@ -1,18 +1,19 @@
-"""Builders of clusters, and looks at the database, for all tests."""
+"""Builders of clusters and submissions, and looks at the database, for all tests."""
 
 from __future__ import annotations
 
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests.testapp.models import Album, Band, Credit, Genre, Member, Person, Song, Verse
+from tests.testapp.models import Album, Band, Credit, Genre, Member, Person, Show, Song, Ticket, Verse
 
 
 def stored_rows(*, using: str = DEFAULT_DB_ALIAS, app_label: str = "testapp") -> dict[str, list[tuple[Any, ...]]]:
@@ -37,6 +38,14 @@ def seconds_of(work: Callable[[], Any]) -> float:
         return time.thread_time() - began
     finally:
         gc.enable()
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Run the block in a transaction or savepoint that is undone."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def run_in_thread(work: Callable[[], Any]) -> Any:
@@ -87,3 +96,26 @@ def build_full_band(*, name: str = "The Band") -> Band:
             song.credits = [Credit(person=person, role="writer")]
             song.verses = [Verse(position=1, text="first"), Verse(position=2, text="second")]
     return band
+
+
+def stored_show(*, title: str = "show") -> Show:
+    """Return a show with two tickets, "A" and "B", as it is loaded."""
+    show = Show(title=title, tickets=[Ticket(seat="A"), Ticket(seat="B")])
+    show.save()
+    return Show.objects.get(pk=show.pk)
+
+
+def submission(prefix: str, *rows: Mapping[str, Any], initial: int = 0, **own: str) -> dict[str, Any]:
+    """Return what a browser submits for the rows of one formset.
+
+    Args:
+        prefix: The prefix of the formset.
+        *rows: The values of each row by field name.
+        initial: How many rows were shown for children that are stored.
+        **own: The values of the fields of the form itself.
+    """
+    data: dict[str, Any] = {**own, f"{prefix}-TOTAL_FORMS": str(len(rows)), f"{prefix}-INITIAL_FORMS": str(initial)}
+    for index, row in enumerate(rows):
+        for name, value in row.items():
+            data[f"{prefix}-{index}-{name}"] = value if isinstance(value, list) else str(value)
+    return data

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.forms import inlineformset_factory, modelform_factory
 
 from cluster.forms import clusterform_factory
-from tests.behaviour.test_forms_validation import submission
+from tests.support import stored_show, submission
 from tests.testapp.models import Attachment, Band, Show, Ticket
 
 pytestmark = pytest.mark.django_db
@@ -40,9 +40,7 @@ def classes(options):
 
 @pytest.fixture
 def show():
-    show = Show(title="show", tickets=[Ticket(seat="A"), Ticket(seat="B")])
-    show.save()
-    return show
+    return stored_show()
 
 
 def random_submission(rng, show):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.forms import clusterform_factory
-from tests.behaviour.test_forms_validation import submission
+from tests.support import submission
 from tests.testapp.models import Band
 
 pytestmark = pytest.mark.django_db

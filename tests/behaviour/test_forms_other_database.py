@@ -6,8 +6,8 @@ import pytest
 
 from cluster.forms import clusterform_factory
 from cluster.testing import logged_statements
-from tests.behaviour.test_forms_validation import submission
 from tests.faults.app.models import Box, Shelf, Sticker
+from tests.support import submission
 from tests.testapp.models import Album, Band, Genre, Label
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])

@@ -7,8 +7,7 @@ import pytest
 from cluster.forms import clusterform_factory
 from cluster.testing import InjectedFault, fail_at, logged_statements
 from tests.behaviour.app.models import Course, Exercise, Lesson, Topic
-from tests.behaviour.test_forms_validation import submission
-from tests.support import stored_rows
+from tests.support import stored_rows, submission
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,7 @@ from django.forms.utils import ErrorList
 from django.template import Context, Template, TemplateSyntaxError
 
 from cluster.forms import ClusterForm, clusterform_factory
-from tests.behaviour.test_forms_validation import submission
-from tests.support import build_band
+from tests.support import build_band, submission
 from tests.testapp.models import Album, Attachment, Band, Label, Member
 
 pytestmark = pytest.mark.django_db

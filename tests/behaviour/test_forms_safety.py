@@ -4,7 +4,7 @@ import pytest
 
 from cluster.forms import clusterform_factory
 from cluster.testing import logged_statements
-from tests.support import stored_rows
+from tests.support import stored_rows, stored_show, submission
 from tests.testapp.models import Band, Biography, Member, Show, Ticket
 
 pytestmark = pytest.mark.django_db
@@ -17,11 +17,8 @@ def form_class(**options):
     return clusterform_factory(Show, fields=["title"], formsets={"tickets": {"fields": ["seat", "price"], **options}})
 
 
-def submission(*rows, initial=0, title="mine", prefix="tickets"):
-    data = {"title": title, f"{prefix}-TOTAL_FORMS": str(len(rows)), f"{prefix}-INITIAL_FORMS": str(initial)}
-    for index, row in enumerate(rows):
-        data |= {f"{prefix}-{index}-{name}": value for name, value in row.items()}
-    return data
+def tickets_submitted(*rows, initial=0, title="mine"):
+    return submission("tickets", *rows, initial=initial, title=title)
 
 
 def row(seat, key=None, price="10", **more):
@@ -30,10 +27,7 @@ def row(seat, key=None, price="10", **more):
 
 @pytest.fixture
 def show():
-    show = Show(title="mine")
-    show.tickets = [Ticket(seat="A"), Ticket(seat="B")]
-    show.save()
-    return Show.objects.get(pk=show.pk)
+    return stored_show(title="mine")
 
 
 @pytest.fixture
@@ -57,7 +51,7 @@ def foreign_key(show):
 @pytest.mark.parametrize("initial", [0, 1], ids=["claimed new", "claimed existing"])
 def test_a_key_that_names_no_child_is_an_error_of_its_row(show, text, initial):
     before = stored_rows()
-    form = form_class()(submission(row("C", text), initial=initial), instance=show)
+    form = form_class()(tickets_submitted(row("C", text), initial=initial), instance=show)
 
     assert not form.is_valid()
 
@@ -71,7 +65,7 @@ def test_a_key_that_names_no_child_is_an_error_of_its_row(show, text, initial):
 @pytest.mark.parametrize("initial", [0, 1], ids=["claimed new", "claimed existing"])
 def test_a_key_of_another_parents_row_is_an_error_and_touches_nothing(show, foreign_key, initial):
     before = stored_rows()
-    form = form_class()(submission(row("taken over", foreign_key), initial=initial), instance=show)
+    form = form_class()(tickets_submitted(row("taken over", foreign_key), initial=initial), instance=show)
 
     assert not form.is_valid()
 
@@ -82,7 +76,7 @@ def test_a_key_of_another_parents_row_is_an_error_and_touches_nothing(show, fore
 
 
 def test_another_parents_row_is_not_deleted_by_naming_it(show, foreign_key):
-    form = form_class()(submission(row("Z", foreign_key, DELETE="on"), initial=1), instance=show)
+    form = form_class()(tickets_submitted(row("Z", foreign_key, DELETE="on"), initial=1), instance=show)
 
     assert form.is_valid()
     form.save()
@@ -92,7 +86,7 @@ def test_another_parents_row_is_not_deleted_by_naming_it(show, foreign_key):
 
 
 def test_a_missing_key_is_an_error_of_a_row_that_claims_to_exist(show):
-    form = form_class()(submission(row("C"), initial=1), instance=show)
+    form = form_class()(tickets_submitted(row("C"), initial=1), instance=show)
 
     assert not form.is_valid()
 
@@ -100,7 +94,7 @@ def test_a_missing_key_is_an_error_of_a_row_that_claims_to_exist(show):
 
 
 def test_a_repeated_key_is_an_error_of_the_second_row(show, keys):
-    form = form_class()(submission(row("C", keys[0]), row("D", keys[0]), initial=2), instance=show)
+    form = form_class()(tickets_submitted(row("C", keys[0]), row("D", keys[0]), initial=2), instance=show)
 
     assert not form.is_valid()
 
@@ -109,7 +103,7 @@ def test_a_repeated_key_is_an_error_of_the_second_row(show, keys):
 
 @pytest.mark.parametrize("initial", ["0", "1", "2", "99", "-5"])
 def test_the_key_decides_and_not_how_many_rows_claim_to_exist(show, keys, initial):
-    data = submission(row("C", keys[0]), row("B", keys[1])) | {"tickets-INITIAL_FORMS": initial}
+    data = tickets_submitted(row("C", keys[0]), row("B", keys[1])) | {"tickets-INITIAL_FORMS": initial}
     form = form_class()(data, instance=show)
 
     assert form.is_valid()
@@ -119,7 +113,7 @@ def test_the_key_decides_and_not_how_many_rows_claim_to_exist(show, keys, initia
 
 
 def test_rows_that_were_not_submitted_stay(show, keys):
-    form = form_class()(submission(row("C", keys[0]), initial=1), instance=show)
+    form = form_class()(tickets_submitted(row("C", keys[0]), initial=1), instance=show)
 
     assert form.is_valid()
     form.save()
@@ -138,7 +132,7 @@ MANAGEMENT = {
 
 @pytest.mark.parametrize("garble", MANAGEMENT.values(), ids=MANAGEMENT)
 def test_without_a_management_form_nothing_is_valid_or_written(show, garble):
-    data = submission(title="changed")
+    data = tickets_submitted(title="changed")
     garble(data)
     form, before = form_class()(data, instance=show), stored_rows()
 
@@ -170,7 +164,7 @@ LIMITS = {
 @pytest.mark.parametrize(("options", "rows", "message"), LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize("initial", [0, 2])
 def test_limits_hold_for_the_resulting_children_whatever_the_submission_claims(show, options, rows, message, initial):
-    form = form_class(**options)(submission(*rows, initial=min(initial, len(rows))), instance=show)
+    form = form_class(**options)(tickets_submitted(*rows, initial=min(initial, len(rows))), instance=show)
 
     assert not form.is_valid()
 
@@ -179,7 +173,7 @@ def test_limits_hold_for_the_resulting_children_whatever_the_submission_claims(s
 
 def test_blank_rows_do_not_count_for_the_least_number(show):
     blank = {"seat": "", "price": "10", "id": ""}
-    form = form_class(min_num=4, validate_min=True)(submission(blank, blank, blank, blank), instance=show)
+    form = form_class(min_num=4, validate_min=True)(tickets_submitted(blank, blank, blank, blank), instance=show)
 
     assert not form.is_valid()
 
@@ -188,13 +182,13 @@ def test_blank_rows_do_not_count_for_the_least_number(show):
 
 def test_deleted_rows_make_room(show, keys):
     rows = [row("A", keys[0], DELETE="on"), row("C")]
-    form = form_class(max_num=2, validate_max=True)(submission(*rows, initial=1), instance=show)
+    form = form_class(max_num=2, validate_max=True)(tickets_submitted(*rows, initial=1), instance=show)
 
     assert form.is_valid()
 
 
 def test_rows_are_not_deleted_where_that_is_not_allowed(show, keys):
-    data = submission(row("A", keys[0], DELETE="on"), initial=1)
+    data = tickets_submitted(row("A", keys[0], DELETE="on"), initial=1)
     form = form_class(can_delete=False)(data, instance=show)
 
     assert form.is_valid()
@@ -204,7 +198,7 @@ def test_rows_are_not_deleted_where_that_is_not_allowed(show, keys):
 
 
 def test_new_rows_are_not_saved_where_only_editing_is_allowed(show):
-    form = form_class(edit_only=True)(submission(row("C")), instance=show)
+    form = form_class(edit_only=True)(tickets_submitted(row("C")), instance=show)
 
     assert form.is_valid()
     form.save()
@@ -215,7 +209,7 @@ def test_new_rows_are_not_saved_where_only_editing_is_allowed(show):
 def test_a_second_child_of_a_unique_parental_key_is_refused():
     band = Band.objects.create(name="band")
     form_class = clusterform_factory(Band, fields=["name"], formsets={"biographies": {"fields": ["text"]}})
-    data = submission({"text": "one"}, {"text": "two"}, prefix="biographies") | {"name": "band"}
+    data = submission("biographies", {"text": "one"}, {"text": "two"}, name="band")
     form = form_class(data, instance=band)
 
     assert not form.is_valid()
@@ -227,7 +221,7 @@ def test_a_row_without_key_is_the_only_child_there_can_be():
     band = Band.objects.create(name="band")
     biography = Biography.objects.create(band=band, text="old")
     form_class = clusterform_factory(Band, fields=["name"], formsets={"biographies": {"fields": ["text"]}})
-    form = form_class(submission({"text": "new"}, prefix="biographies") | {"name": "band"}, instance=band)
+    form = form_class(submission("biographies", {"text": "new"}, name="band"), instance=band)
 
     assert form.is_valid()
     form.save()
@@ -239,7 +233,7 @@ def test_a_blank_row_without_key_changes_no_child():
     band = Band.objects.create(name="band")
     Biography.objects.create(band=band, text="old")
     form_class = clusterform_factory(Band, fields=["name"], formsets={"biographies": {"fields": ["text"]}})
-    form = form_class(submission({"text": ""}, prefix="biographies") | {"name": "band"}, instance=band)
+    form = form_class(submission("biographies", {"text": ""}, name="band"), instance=band)
 
     assert form.is_valid()
     form.save()
@@ -248,7 +242,7 @@ def test_a_blank_row_without_key_changes_no_child():
 
 
 def test_a_row_without_key_is_matched_by_what_is_unique_within_the_parent(show, keys):
-    form = form_class()(submission(row("A", price="77"), row("C")), instance=show)
+    form = form_class()(tickets_submitted(row("A", price="77"), row("C")), instance=show)
 
     assert form.is_valid()
     form.save()
@@ -261,7 +255,7 @@ def test_unsaved_children_are_matched_to_the_rows_that_showed_them():
     form_class = clusterform_factory(Band, fields=["name"], formsets={"members": {"fields": ["name"]}})
     band = Band(name="band", members=[Member(name="one", instrument="drum"), Member(name="two", instrument="harp")])
     rows = [{"name": "one", "id": ""}, {"name": "second", "id": ""}]
-    form = form_class(submission(*rows, initial=2, prefix="members") | {"name": "band"}, instance=band)
+    form = form_class(submission("members", *rows, initial=2, name="band"), instance=band)
 
     assert form.is_valid()
     form.save()
@@ -273,7 +267,7 @@ def test_unsaved_children_are_matched_to_the_rows_that_showed_them():
 def test_unsaved_children_that_are_no_longer_in_the_page_are_dropped():
     form_class = clusterform_factory(Band, fields=["name"], formsets={"members": {"fields": ["name"]}})
     band = Band(name="band", members=[Member(name="one"), Member(name="two")])
-    form = form_class(submission({"name": "three"}, prefix="members") | {"name": "band"}, instance=band)
+    form = form_class(submission("members", {"name": "three"}, name="band"), instance=band)
 
     assert form.is_valid()
     form.save()
@@ -282,7 +276,7 @@ def test_unsaved_children_that_are_no_longer_in_the_page_are_dropped():
 
 
 def test_validation_writes_nothing(show, keys):
-    form = form_class()(submission(row("C", keys[0]), row("D"), initial=1), instance=show)
+    form = form_class()(tickets_submitted(row("C", keys[0]), row("D"), initial=1), instance=show)
 
     with logged_statements() as log:
         assert form.is_valid()

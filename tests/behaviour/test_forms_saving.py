@@ -6,9 +6,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from cluster.forms import BaseChildFormSet, ClusterForm, childformset_factory, clusterform_factory
 from cluster.testing import logged_statements
-from tests.behaviour.test_forms_validation import submission
 from tests.faults.app.models import Page  # noqa: F401 - its app must be installed
-from tests.support import build_band, stored_rows
+from tests.support import build_band, stored_rows, submission
 from tests.testapp.models import Album, Attachment, Band, Genre, Member, Movement, Song, Symphony
 
 pytestmark = pytest.mark.django_db

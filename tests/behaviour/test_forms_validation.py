@@ -8,18 +8,11 @@ from django.forms import inlineformset_factory
 from cluster.forms import clusterform_factory
 from cluster.testing import logged_statements
 from tests.faults.app.models import Box, Label, Shelf, Sticker, Visit
+from tests.support import stored_show, submission
 from tests.testapp.models import Album, Band, City, Country, Show, Ticket
 from tests.testapp.models import Label as Company
 
 pytestmark = pytest.mark.django_db
-
-
-def submission(prefix, *rows, initial=0, **own):
-    data = {**own, f"{prefix}-TOTAL_FORMS": str(len(rows)), f"{prefix}-INITIAL_FORMS": str(initial)}
-    for index, row in enumerate(rows):
-        for name, value in row.items():
-            data[f"{prefix}-{index}-{name}"] = value if isinstance(value, list) else str(value)
-    return data
 
 
 def tickets(*seats, **more):
@@ -32,10 +25,7 @@ DUPLICATE = "Please correct the duplicate values below."
 
 @pytest.fixture
 def show():
-    show = Show(title="show")
-    show.tickets = [Ticket(seat="A"), Ticket(seat="B")]
-    show.save()
-    return Show.objects.get(pk=show.pk)
+    return stored_show()
 
 
 # Beside Django's inline formsets ------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.support import rolled_back
 from tests.testapp.models import Band, Genre, Member
 
 GENRES = ("folk", "jazz", "rock")
@@ -26,14 +25,6 @@ instruments = st.sampled_from(INSTRUMENTS)
 picks = st.integers(0, 10)
 CHANGES = ("add", "remove", "edit", "set", "clear", "link", "unlink", "save")
 genre_sets = st.sets(st.sampled_from(GENRES))
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Take back what the block writes."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 @dataclass

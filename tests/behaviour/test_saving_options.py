@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import pytest
@@ -15,7 +13,7 @@ from cluster.saving import PlannedDelete, PlannedInsert, PlannedLink, PlannedUnl
 from cluster.signals import cluster_saved
 from cluster.testing import logged_statements
 from tests.faults.app.models import Box, Diary, Page, Shelf
-from tests.support import build_band, build_full_band, stored_rows
+from tests.support import build_band, build_full_band, rolled_back, stored_rows
 from tests.testapp.models import (
     Album,
     Anthem,
@@ -538,14 +536,6 @@ def test_the_plan_of_a_new_cluster_needs_no_query(django_assert_num_queries: Any
 
 
 # Outer transactions
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Run the block in a transaction or savepoint that is undone."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def test_saves_that_are_nested_in_savepoints_are_taken_back_one_by_one() -> None:

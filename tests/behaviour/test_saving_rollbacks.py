@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from cluster.errors import StaleClusterError
 from tests.faults.app.models import Box, Diary, Page, Shelf, Thing
-from tests.support import build_band
+from tests.support import build_band, rolled_back
 from tests.testapp.models import (
     Act,
     Album,
@@ -31,14 +31,6 @@ from tests.testapp.models import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Run the block in a transaction or savepoint that is undone."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def new_band() -> Band:

@@ -11,9 +11,8 @@ from django.test import modify_settings
 
 from cluster.forms import clusterform_factory
 from cluster.testing import logged_statements
-from tests.behaviour.test_forms_validation import submission
 from tests.faults.app.models import Diary, Page, Remark, Shelf
-from tests.support import build_band
+from tests.support import build_band, submission
 from tests.testapp.models import Album, Band, Song
 
 pytestmark = pytest.mark.django_db

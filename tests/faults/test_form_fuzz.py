@@ -15,7 +15,7 @@ from django.http import QueryDict
 
 from cluster.forms import clusterform_factory
 from cluster.testing import logged_statements
-from tests.support import stored_rows
+from tests.support import stored_rows, stored_show
 from tests.testapp.models import Album, Band, Genre, Instrument, Label, Member, Show, Song, Ticket, Verse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -61,12 +61,6 @@ def build_world() -> tuple[Band, Band]:
         band.save()
         bands.append(Band.objects.get(pk=band.pk))
     return bands[0], bands[1]
-
-
-def build_show(title: str) -> Show:
-    show = Show(title=title, tickets=[Ticket(seat="A"), Ticket(seat="B")])
-    show.save()
-    return Show.objects.get(pk=show.pk)
 
 
 def submitted(bound: Any) -> Any:
@@ -251,7 +245,7 @@ def test_no_document_breaks_validation_or_reaches_other_rows(chunk):
 def test_no_submission_to_constrained_rows_breaks_saving(chunk):
     """Whatever is found valid can be saved: siblings, and rows that were not submitted, are taken into account."""
     rng = random.Random(chunk)
-    mine, theirs = build_show("mine"), build_show("theirs")
+    mine, theirs = stored_show(title="mine"), stored_show(title="theirs")
     others = list(Ticket.objects.filter(show=theirs).values())
     base = submission_of(SHOW_FORM(instance=mine))
     seats = [name for name in base if name.endswith("-seat")]

@@ -23,8 +23,7 @@ from cluster.errors import ForeignChildError, SerializedDataError
 from cluster.forms import clusterform_factory
 from cluster.models import ClusterableModel
 from cluster.testing import InjectedFault, fail_at, logged_statements
-from tests.behaviour.test_forms_validation import submission
-from tests.support import stored_rows
+from tests.support import stored_rows, submission
 from tests.tags.app.models import Animal, Cruise, Flavour, Note, Sighting, Stay, Trip
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.views.generic import CreateView, UpdateView
 
 from cluster.forms import ClusterForm, childformset_factory, clusterform_factory, transientmodelformset_factory
 from cluster.views import ClusterFormMixin
-from tests.behaviour.test_forms_validation import submission
+from tests.support import submission
 from tests.testapp.models import (
     Act,
     Article,

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 
 from cluster.forms import ClusterForm, clusterform_factory
 from cluster.testing import logged_statements
-from tests.behaviour.test_forms_validation import submission
 from tests.faults.app.models import Alarm, Box, Shelf
+from tests.support import submission
 from tests.testapp.models import Band, Country, Label, Member, Show, Stop, Ticket, Tour
 
 pytestmark = pytest.mark.django_db
