@@ -8,12 +8,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from cluster.relations.state import STATE
 from cluster.saving import PlannedDelete, PlannedInsert, PlannedLink, PlannedUnlink, PlannedUpdate, SavePlan
 from cluster.signals import cluster_saved
 from cluster.testing import logged_statements
 from tests.faults.app.models import Box, Diary, Page, Shelf
-from tests.support import build_band, build_full_band, rolled_back, stored_rows
+from tests.support import build_band, build_full_band, stored_rows
 from tests.testapp.models import (
     Album,
     Anthem,
@@ -533,107 +532,3 @@ def test_the_plan_of_a_new_cluster_needs_no_query(django_assert_num_queries: Any
     assert bool(plan)
     assert str(SavePlan()) == "nothing to write"
     assert not SavePlan()
-
-
-# Outer transactions
-
-
-def test_saves_that_are_nested_in_savepoints_are_taken_back_one_by_one() -> None:
-    band = build_band(members=1)
-
-    with rolled_back():
-        band.save()
-        with rolled_back():
-            band.members.add(Member(name="second"))
-            band.save()
-        assert [member.name for member in band.members.all()] == ["member 0", "second"]
-        assert band.members.is_deferring
-        assert Member.objects.count() == 1
-
-    assert band.members.is_deferring
-    assert [(member.name, member.pk) for member in band.members.all()] == [("member 0", None), ("second", None)]
-    assert band.pk is None
-    band.save()
-    assert Member.objects.count() == 2
-
-
-def test_two_saves_of_one_block_are_taken_back_together() -> None:
-    band = build_band(members=1)
-
-    with rolled_back():
-        band.save()
-        band.members.add(Member(name="second"))
-        band.save()
-
-    assert [member.name for member in band.members.all()] == ["member 0", "second"]
-    assert band.pk is None
-
-
-def test_a_block_within_which_other_callbacks_come_and_go_is_still_open() -> None:
-    band = build_band(members=1)
-
-    with rolled_back():
-        band.save()
-        with rolled_back():
-            transaction.on_commit(band.refresh_from_db)
-        assert not band.members.is_deferring
-        assert band.members.count() == 1
-
-    assert band.members.is_deferring
-
-
-def test_changes_after_a_save_that_is_rolled_back_stay() -> None:
-    band = build_band(members=1, albums=0)
-    member = band.members.get_object_list()[0]
-
-    with rolled_back():
-        band.save()
-        member.name = "changed after"
-    band.save()
-
-    assert Member.objects.get().name == "changed after"
-
-
-def test_a_new_child_that_was_saved_with_its_parent_knows_of_the_rollback() -> None:
-    band = build_band(members=0, albums=1, songs=0)
-    (album,) = band.albums.get_object_list()
-
-    with rolled_back():
-        band.save()
-    album.songs.add(Song(title="later"))
-
-    assert album.pk is None
-    band.save()
-    assert Song.objects.get().album == album
-
-
-@pytest.mark.django_db(transaction=True)
-def test_nothing_is_kept_aside_once_the_transaction_is_committed() -> None:
-    band = build_band()
-    with transaction.atomic():
-        band.save()
-        assert band.__dict__[STATE].pending is not None
-
-    assert list(band.members.all())
-    assert band.__dict__[STATE].pending is None
-    band.save()
-    assert band.__dict__[STATE].pending is None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_callback_that_fails_after_the_commit_leaves_the_cluster_saved() -> None:
-    band = build_band()
-
-    def fail(**kwargs: Any) -> None:
-        transaction.on_commit(lambda: 1 / 0)
-
-    cluster_saved.connect(fail)
-    try:
-        with pytest.raises(ZeroDivisionError):
-            band.save()
-    finally:
-        cluster_saved.disconnect(fail)
-
-    assert Member.objects.count() == 2
-    assert not band.members.is_deferring
-    assert not band.plan_save().inserts

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from cluster.errors import StaleClusterError
 from tests.faults.app.models import Box, Diary, Page, Shelf, Thing
@@ -520,63 +519,6 @@ def test_what_a_save_method_adds_is_taken_back_from_a_child_that_held_nothing() 
     assert Page.objects.count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("is_nested", [False, True], ids=["in the block", "in a savepoint"])
-def test_a_callback_that_fails_before_the_save_learns_of_the_commit_undoes_nothing(is_nested: bool) -> None:
-    band, undone = build_band(members=1, albums=0), build_band(members=1, albums=0)
-
-    def save_both() -> None:
-        with transaction.atomic():
-            transaction.on_commit(lambda: 1 / 0)
-            with transaction.atomic() if is_nested else nullcontext():
-                band.save()
-            with rolled_back():
-                undone.save()
-
-    with pytest.raises(ZeroDivisionError):
-        save_both()
-
-    assert not band.members.is_deferring
-    assert undone.members.is_deferring
-    band.save()
-    assert (Band.objects.count(), Member.objects.count()) == (1, 1)
-    with transaction.atomic():
-        undone.save()
-    assert Member.objects.count() == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_block_that_is_rolled_back_before_another_one_commits_gives_everything_back() -> None:
-    band = build_band(members=1, albums=0)
-
-    with rolled_back():
-        band.save()
-    with transaction.atomic():
-        transaction.on_commit(lambda: None)
-
-    assert band.members.is_deferring
-    band.save()
-    assert Member.objects.count() == 1
-
-
-@pytest.mark.parametrize("which", ["root", "child"])
-def test_a_child_that_was_saved_by_itself_later_in_the_block_loses_nothing(which: str) -> None:
-    band = build_band(members=0, albums=1)
-    (album,) = band.albums.get_object_list()
-
-    with rolled_back():
-        band.save()
-        album.title = "changed"
-        album.songs.add(Song(title="later", track=3))
-        album.save()
-        album.songs.add(Song(title="last", track=4))
-
-    if which == "child":
-        assert [song.title for song in album.songs.all()] == ["song 0.1", "song 0.2", "later", "last"]
-    band.save()
-    assert [song.title for song in Album.objects.get(title="changed").songs.all()][2:] == ["later", "last"]
-
-
 def test_a_commit_that_is_rolled_back_is_taken_back_with_what_came_after() -> None:
     band = stored_band()
     band.members.add(Member(name="before"))
@@ -590,43 +532,6 @@ def test_a_commit_that_is_rolled_back_is_taken_back_with_what_came_after() -> No
     band.save()
     assert stored_names() == ["after", "before", "member 0", "member 1"]
     assert not Band.objects.get().genres.exists()
-
-
-def test_many_saves_of_one_block_are_taken_back_without_recursion() -> None:
-    band = Band(name="band")
-
-    with rolled_back():
-        for number in range(600):
-            band.members.clear()
-            band.members.add(Member(name=f"{number}"))
-            band.save()
-
-    assert names(band) == ["599"]
-    band.save()
-    assert stored_names() == ["599"]
-
-
-class WatchedCallbacks(list[Any]):
-    """Callbacks of a connection that count how often they are gone through."""
-
-    times = 0
-
-    def __iter__(self) -> Any:
-        self.times += 1
-        return super().__iter__()
-
-
-def test_a_saved_cluster_is_looked_at_without_going_through_the_callbacks_of_the_block() -> None:
-    """Thousands of clusters may be saved in one block, each with a callback of its own."""
-    with rolled_back():
-        callbacks = connection.run_on_commit = WatchedCallbacks(connection.run_on_commit)
-        band = build_band()
-        band.save()
-
-        band.members.create(name="later")
-
-        assert callbacks.times == 0
-    assert names(band) == ["later", "member 0", "member 1"]
 
 
 def test_rows_of_several_tables_are_changed_by_what_was_loaded_of_one() -> None:
