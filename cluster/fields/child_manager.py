@@ -24,9 +24,7 @@ class ChildRelatedManager(HeldRelatedManager):
             TypeError: An object is not of the relation's model; nothing was added.
             ForeignChildError: A row of another parent has that parent's key in its own; nothing was added.
         """
-        self._check_types(objs)
-        if self.relation.is_in_key:
-            refuse_other_keys(self.instance, self.relation, objs)
+        self._check_children(objs)
         add_children(self.instance, self.relation, self.get_object_list(), objs)
 
     add.alters_data = True  # type: ignore[attr-defined]
@@ -81,9 +79,7 @@ class ChildRelatedManager(HeldRelatedManager):
             ForeignChildError: A row of another parent has that parent's key in its own; nothing was changed.
         """
         children = tuple(objs)
-        self._check_types(children)
-        if self.relation.is_in_key:
-            refuse_other_keys(self.instance, self.relation, children)
+        self._check_children(children)
         self._forget_prefetched()
         replace_children(self.instance, self.relation, children)
 
@@ -133,3 +129,8 @@ class ChildRelatedManager(HeldRelatedManager):
         return await sync_to_async(self.update_or_create)(**kwargs)
 
     aupdate_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    def _check_children(self, children: tuple[Any, ...]) -> None:
+        self._check_types(children)
+        if self.relation.is_in_key:
+            refuse_other_keys(self.instance, self.relation, children)
