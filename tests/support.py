@@ -12,7 +12,9 @@ from typing import Any
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import ForeignObjectRel, Model
 
+from cluster.models import get_all_child_relations
 from tests.testapp.models import Album, Band, Credit, Genre, Member, Person, Show, Song, Ticket, Verse
 
 
@@ -68,6 +70,11 @@ def run_in_thread(work: Callable[[], Any]) -> Any:
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]
+
+
+def rel_of(model: type[Model], name: str) -> ForeignObjectRel:
+    """Return the child relation that a model has under a name."""
+    return next(rel for rel in get_all_child_relations(model) if rel.get_accessor_name() == name)
 
 
 def build_band(*, name: str = "The Band", members: int = 2, albums: int = 2, songs: int = 2) -> Band:

@@ -1,20 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from django.db.models import Model
 
 from cluster.errors import UniqueCopyError
-from cluster.models import get_all_child_relations
 from cluster.testing import logged_statements
 from tests.faults.app.models import Label, Shelf
-from tests.support import build_band, build_full_band
+from tests.support import build_band, build_full_band, rel_of
 from tests.testapp.models import Album, Band, Member, Node, Playlist, Song, Verse
 
 pytestmark = pytest.mark.django_db
-
-
-def rel_of(model: type[Model], name: str):
-    return next(rel for rel in get_all_child_relations(model) if rel.get_accessor_name() == name)
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from django.core.exceptions import FieldError
 
 from cluster.copying import copy_cluster
 from cluster.errors import UniqueCopyError
-from cluster.models import get_all_child_relations
 from cluster.testing import logged_statements
-from tests.support import build_band, build_full_band, stored_rows
+from tests.support import build_band, build_full_band, rel_of, stored_rows
 from tests.testapp.models import (
     Act,
     Album,
@@ -45,10 +44,6 @@ from tests.testapp.models import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-def rel_of(model, name):
-    return next(rel for rel in get_all_child_relations(model) if rel.get_accessor_name() == name)
 
 
 def test_the_copy_is_unsaved_and_has_everything_in_memory():
