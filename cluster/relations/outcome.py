@@ -231,15 +231,17 @@ class PendingOutcome:
             outcome = unfinished.pop()
             if outcome._mark.is_committed:
                 outcome.forget()
-            elif not outcome._is_undone and not outcome._is_open():
-                # First what came after: it may have kept what was changed since.
-                later = outcome._others(met)
-                if later:
-                    unfinished += [outcome, *later]
-                else:
-                    outcome._is_undone = True
-                    outcome._memory.undo()
-                    unfinished += outcome._others(met)
+                continue
+            if outcome._is_undone or outcome._is_open():
+                continue
+            # First what came after: it may have kept what was changed since.
+            later = outcome._others(met)
+            if later:
+                unfinished += [outcome, *later]
+                continue
+            outcome._is_undone = True
+            outcome._memory.undo()
+            unfinished += outcome._others(met)
 
     def _others(self, met: set[int]) -> list[PendingOutcome]:
         """Return other saves that instances of this one wait for, each once."""
