@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,11 +78,11 @@ def _values(tag: Any) -> dict[str, Any]:
 
 
 def _taken_slugs(tag_model: Any, tags: list[Any], using: str) -> set[str]:
-    """Return the slugs that cannot be taken as they are: stored ones, and all but the first of equal ones."""
-    slugs = [tag.slug for tag in tags]
-    twice = {slug for slug in slugs if slugs.count(slug) > 1}
-    stored = tag_model._default_manager.using(using).filter(slug__in=slugs).values_list("slug", flat=True)
-    return twice | set(stored) if slugs else set()
+    """Return the slugs that cannot be taken as they are: stored ones, and those that several of the tags have."""
+    times = Counter(tag.slug for tag in tags)
+    several = {slug for slug, number in times.items() if number > 1}
+    stored = tag_model._default_manager.using(using).filter(slug__in=list(times)).values_list("slug", flat=True)
+    return several.union(stored)
 
 
 def _can_be_in_bulk(tag_model: Any) -> bool:
