@@ -33,13 +33,15 @@ class ClusterFormMixin(ModelFormMixin):  # type: ignore[type-arg]
         """Return ``form_class``, or a form class for the model with ``fields`` and ``formsets``.
 
         Raises:
-            ImproperlyConfigured: Both ``form_class`` and ``formsets`` are given, or neither it nor ``fields``.
+            ImproperlyConfigured: ``form_class`` is given together with ``formsets``, ``exclude_formsets`` or
+                ``formset_defaults``; or neither it nor ``fields`` is given.
         """
         nesting = self._nesting()
         if self.form_class is not None:
             if nesting:
                 raise ImproperlyConfigured(
-                    f"Specifying both {' and '.join(['form_class', *nesting])} is not permitted."
+                    f"Specifying both {' and '.join(['form_class', *nesting])} is not permitted: give the Meta of "
+                    f"{self.form_class.__name__} the {', '.join(nesting)} of {type(self).__name__}."
                 )
             return super().get_form_class()
         model = super().get_form_class()._meta.model

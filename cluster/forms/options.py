@@ -108,4 +108,7 @@ def _refuse_same_names(model: type[Model], choices: list[FormsetChoice]) -> None
     names = [choice.name for choice in choices]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise FieldError(f"Two formsets of a form for {model.__name__} have the name {', '.join(twice)}.")
+        raise FieldError(
+            f"Two formsets of a form for {model.__name__} have the name {', '.join(twice)}. "
+            "Give one of the two another formset_name."
+        )

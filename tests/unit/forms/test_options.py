@@ -75,7 +75,7 @@ def test_an_option_without_meaning_is_refused():
 
 
 def test_two_formsets_of_one_name_are_refused():
-    with pytest.raises(FieldError, match="Two formsets of a form for Band have the name albums"):
+    with pytest.raises(FieldError, match=r"Two formsets of a form for Band have the name albums\. Give one"):
         clusterform_factory(Band, fields=["name"], formsets={"members": {"formset_name": "albums"}, "albums": {}})
 
 
