@@ -9,6 +9,7 @@ from django.db.models import ManyToManyField, Model
 
 from cluster.fields.descriptors import ParentalManyToManyDescriptor
 from cluster.relations import Clusterable, ParentalField
+from cluster.relations.state import has_row
 
 _To = TypeVar("_To", bound=Model)
 _Through = TypeVar("_Through", bound=Model)
@@ -40,6 +41,19 @@ class ParentalManyToManyField(ParentalField, GenericManyToManyField[_To, _Throug
     def value_from_object(self, obj: Model) -> list[Model]:
         """Return the linked objects, the held ones of an unsaved instance too; what a form shows."""
         return list(getattr(obj, self.attname).all())
+
+    def hold_form_data(self, instance: Model, data: Any) -> None:
+        """Give an instance what a form was given, to be written by ``save()``."""
+        super().save_form_data(instance, data)
+
+    def save_form_data(self, instance: Model, data: Any) -> None:
+        """Give an instance what a form was given, and write it if the instance is saved.
+
+        Django's own model forms, those of the admin among them, call this after the last ``save()`` of the instance.
+        """
+        self.hold_form_data(instance, data)
+        if has_row(instance):
+            getattr(instance, self.attname).commit()
 
     def check(self, **kwargs: Any) -> list[Any]:
         """Check besides what Django checks that the field is on a cluster."""

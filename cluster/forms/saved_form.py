@@ -74,7 +74,8 @@ class SavedForm(ShownForm):
         """Give the instance the many-to-many data that it holds in memory until it is saved."""
         for field in self._link_fields():
             if is_held(field):
-                field.save_form_data(self.instance, self.cleaned_data[field.name])
+                hold = getattr(field, "hold_form_data", field.save_form_data)
+                hold(self.instance, self.cleaned_data[field.name])
 
     def _save_m2m(self) -> None:
         for field in self._link_fields():

@@ -206,3 +206,25 @@ def test_rows_whose_tags_stay_do_not_load_their_items():
 
     assert len(log.of("SELECT", "tags_taggeddish")) == 0
     assert list(Dish.objects.get(name="stew").flavours.names()) == ["bitter", "salty"]
+
+
+@pytest.mark.parametrize("commit", [True, False], ids=["save", "save_m2m"])
+def test_a_plain_model_form_writes_the_tags_of_what_it_saved(commit):
+    form: Any = modelform_factory(Place, fields=["name", "tags"])({"name": "x", "tags": "quiet, old"})
+    place = form.save(commit=commit)
+    if not commit:
+        place.save()
+        form.save_m2m()
+
+    assert set(Place.objects.get().tags.names()) == {"quiet", "old"}
+
+
+def test_a_plain_model_form_leaves_the_tags_of_an_object_without_row_to_its_save():
+    form: Any = modelform_factory(Place, fields=["name", "tags"])({"name": "x", "tags": "quiet"})
+    place = form.save(commit=False)
+    form.save_m2m()
+    assert Tag.objects.count() == 0
+
+    place.save()
+
+    assert set(Place.objects.get().tags.names()) == {"quiet"}

@@ -13,6 +13,7 @@ from cluster.contrib.taggit.form_field import StorableTagField
 from cluster.contrib.taggit.generic import TaggedItemsDescriptor, TaggedItemsRelation, can_hold_key
 from cluster.contrib.taggit.manager import HeldTagsManager
 from cluster.relations import Clusterable, ParentalField
+from cluster.relations.state import has_row
 from cluster.saving.unique import unique_sets
 
 
@@ -77,6 +78,19 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
     def value_from_object(self, obj: Model) -> list[Any]:
         """Return the tags, held or stored; what a form shows."""
         return list(self.__get__(obj, type(obj)).all())
+
+    def hold_form_data(self, instance: Model, value: Any) -> None:
+        """Give an instance what a form was given, to be written by ``save()``."""
+        super().save_form_data(instance, value)
+
+    def save_form_data(self, instance: Model, value: Any) -> None:
+        """Give an instance what a form was given, and write it if the instance is saved.
+
+        Django's own model forms, those of the admin among them, call this after the last ``save()`` of the instance.
+        """
+        self.hold_form_data(instance, value)
+        if has_row(instance):
+            self.items_of(instance).commit()
 
     def formfield(self, form_class: Any = None, **kwargs: Any) -> Any:
         """Return the form field, which knows what names the tag model can have."""
