@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,39 @@ def test_a_page_links_only_to_files_that_exist(page):
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
 
     missing = [link for link in links if not (page.parent / link).exists()]
+
+    assert missing == []
+
+
+PUBLIC_MODULES = (
+    "cluster.collector",
+    "cluster.comparing",
+    "cluster.contrib.taggit",
+    "cluster.copying",
+    "cluster.fields",
+    "cluster.forms",
+    "cluster.models",
+    "cluster.queryset",
+    "cluster.relations",
+    "cluster.serialization",
+    "cluster.testing",
+)
+# What these modules give to the layers above them, and not to projects.
+WITHIN_THE_PACKAGE = {
+    "cluster.queryset": {"HoldsRelations", "ListSource", "WholeQuerySets", "fake_class", "held_queryset", "meanings"}
+    | {"whole_querysets"},
+    "cluster.relations": {"Baseline", "ClusterState", "Clusterable", "HeldLinks", "HeldList", "ParentalField"}
+    | {"ensure_state", "state_of"},
+    "cluster.serialization": {"Serializable"},
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
+def test_the_reference_names_everything_that_a_module_gives(module):
+    reference = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    given = set(import_module(module).__all__) - WITHIN_THE_PACKAGE.get(module, set())
+
+    missing = sorted(name for name in given if not re.search(rf"\b{name}\b", reference))
 
     assert missing == []
 
