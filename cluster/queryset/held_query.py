@@ -32,11 +32,13 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
             relation): the alias of the outer table whose instance is the only row.
         reused: For such a query over a relation that the outer query has joined already: the aliases of its table in
             the outer query and in this one, in which the rows must be the same.
+        matches_missing: For such a query whether it has a row where neither of these tables has one.
     """
 
     source: Source | None = None
     outer_alias: str | None = None
     reused: tuple[str, str] | None = None
+    matches_missing: bool = False
 
     @classmethod
     def over(cls, query: Query, source: Source) -> HeldQuery:
@@ -85,7 +87,7 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
                 f"Cannot exclude by {name!r} in memory: of a relation over several columns Django compares the first "
                 "one alone. Exclude with ~Exists() and a subquery."
             )
-        reused = reused_alias(query, can_reuse, names_with_path)
+        reused, matches_missing = reused_alias(query, can_reuse, names_with_path)
         if reused is not None and not is_same_join(self.alias_map, query.alias_map, reused):
             # Django tells the joined table by its alias, which here is that of another table, and compares their keys.
             raise NotInMemoryError(
@@ -97,6 +99,7 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         exists.query.outer_alias = self.get_initial_alias()
         if position is not None:
             exists.query.reused = (reused, list(exists.query.alias_map)[position])
+            exists.query.matches_missing = matches_missing
         return WhereNode([self.build_lookup(["exact"], exists, True)], connector=AND), []
 
     def change_aliases(self, change_map: dict[str, str]) -> Any:
@@ -134,15 +137,17 @@ def is_same_join(tables: Any, others: Any, alias: str | None) -> bool:
     return bool(tables[alias] == others[alias]) and is_same_join(tables, others, tables[alias].parent_alias)
 
 
-def reused_alias(query: Any, can_reuse: Any, names_with_path: Any) -> str | None:
+def reused_alias(query: Any, can_reuse: Any, names_with_path: Any) -> tuple[str | None, bool]:
     """Return the table of an inner query which the outer query has joined already, so that its row is meant.
 
-    This asks Django's own way of cutting the joins that the inner query shares with the outer one.
+    With it comes whether a row of which there is none in that table counts as a match: Django adds that to what it
+    excludes where the way to the table may lead nowhere. This asks Django's own way of cutting the joins that the inner
+    query shares with the outer one.
     """
     trimmed = query.clone()
-    trimmed.trim_start(names_with_path)
+    _prefix, may_be_missing = trimmed.trim_start(names_with_path)
     alias: str = trimmed.select[0].alias
-    return alias if can_reuse and alias in can_reuse else None
+    return alias if can_reuse and alias in can_reuse else None, may_be_missing
 
 
 registry.expressions.register((HeldQuery,), compile_scalar_query)

@@ -103,8 +103,13 @@ def rows_with_matches(rows: Sequence[Row], query: Any, prepared: Any) -> set[int
     found = prepared.filtered(starts)
     if query.reused is not None:
         outer, inner = query.reused
-        found = [row for row in found if _is_same(row.tables[inner], row.tables[_START].tables[outer])]
+        found = [row for row in found if _is_meant(row.tables[inner], row.tables[_START].tables[outer], query)]
     return {id(row.tables[_START]) for row in found}
+
+
+def _is_meant(inner: Any, outer: Any, query: Any) -> bool:
+    """Say whether the row that a subquery found is the one that the outer query has joined."""
+    return query.matches_missing if inner is None and outer is None else _is_same(inner, outer)
 
 
 def _is_same(inner: Any, outer: Any) -> bool:
