@@ -22,7 +22,7 @@ from django.db.models.functions import Exp, Power
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
-from cluster.queryset.meanings import arithmetic
+from cluster.queryset.meanings import arithmetic, temporal
 from tests.differential.app.models import Specimen
 
 DAY = datetime.timedelta(days=1)
@@ -126,7 +126,7 @@ def test_an_expression_is_computed(expression: Any, expected: Any) -> None:
 def test_the_difference_of_a_moment_and_a_date_counts_from_midnight_in_utc() -> None:
     moment = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
 
-    assert arithmetic.subtract_temporal(moment, datetime.date(2024, 1, 1)) == DAY
+    assert temporal.subtract_temporal(moment, datetime.date(2024, 1, 1)) == DAY
 
 
 @pytest.mark.parametrize(
