@@ -173,7 +173,7 @@ LOOKUP_NOTES = {
     "KeyTransformGte": "arrays and objects refused",
     "KeyTransformLt": "arrays and objects refused",
     "KeyTransformLte": "arrays and objects refused",
-    "HasKey": "keys that are no text refused",
+    "HasKey": 'keys that are no text refused; the key may be a path such as `F("data__a__b")`',
     "HasKeys": "keys that are no text refused",
     "HasAnyKeys": "keys that are no text refused",
 }

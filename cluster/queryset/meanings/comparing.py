@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -68,3 +69,15 @@ def incomparable(left: Any, right: Any) -> NotInMemoryError:
         f"Cannot compare {left!r} with {right!r} in memory: the databases disagree on comparing "
         f"{type(left).__name__} with {type(right).__name__}. Cast one of them to the type of the other."
     )
+
+
+class NullAware:
+    """A test that is unknown where either side is NULL."""
+
+    __slots__ = ("test",)
+
+    def __init__(self, test: Callable[[Any, Any], Any]) -> None:
+        self.test = test
+
+    def __call__(self, left: Any, right: Any) -> bool | None:
+        return None if left is None or right is None else self.test(left, right)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models.fields import json as fields
 
 from cluster.errors import NotInMemoryError
+from cluster.queryset.meanings.comparing import NullAware
 from cluster.queryset.meanings.json_lookups import Encoder, encoder_of
 from cluster.queryset.meanings.json_values import JSON_NULL, MISSING, follow, from_python, has_key, scalar_text
 from cluster.queryset.meanings.texts import RegexLookup, TextLookup, text_test
@@ -89,9 +90,35 @@ class HasKeyLookup:
         return self.joined(has_key(value, key) for key in self.keys)
 
 
-@compiles_lookup(fields.HasKey, fields.HasKeys)
+class HasPathLookup:
+    """Whether a JSON value has the last key of a key transform where the other keys lead; its column does not count."""
+
+    __slots__ = ("encoder", "key", "ways")
+
+    def __init__(self, lookup: Any) -> None:
+        self.encoder = encoder_of(lookup)
+        *self.ways, self.key = path_of(lookup.rhs)[0]
+
+    def __call__(self, left: Any, right: Any) -> bool | None:
+        if left is None:
+            return None
+        value = from_python(left, self.encoder)
+        found = follow(value, self.ways) if self.ways else value
+        return None if found is MISSING else has_key(found, self.key)
+
+
+# What is under the path on the right does not matter, be it NULL.
+@compiles_lookup(fields.HasKey, propagate_null=False)
+def build_has_key(lookup: Any) -> LookupTest:
+    """``?``."""
+    if isinstance(lookup.rhs, fields.KeyTransform):
+        return HasPathLookup(lookup)
+    return NullAware(HasKeyLookup(lookup, all))
+
+
+@compiles_lookup(fields.HasKeys)
 def build_has_keys(lookup: Any) -> LookupTest:
-    """``?`` and ``?&``."""
+    """``?&``."""
     return HasKeyLookup(lookup, all)
 
 

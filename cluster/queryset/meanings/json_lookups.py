@@ -11,7 +11,7 @@ from django.db.models.fields import json as fields
 
 from cluster import _compat
 from cluster.errors import NotInMemoryError
-from cluster.queryset.meanings.comparing import equal, less
+from cluster.queryset.meanings.comparing import NullAware, equal, less
 from cluster.queryset.meanings.json_values import canonical, from_python, json_contains, json_equal, json_less
 from cluster.queryset.registry import LookupTest, compiles_lookup
 
@@ -49,18 +49,6 @@ def _refuse_other_types(lookup: Any) -> None:
         )
 
 
-class PlainLookup:
-    """A test of two values that are no JSON, such as the texts that ``KT()`` gives; NULL makes it unknown."""
-
-    __slots__ = ("test",)
-
-    def __init__(self, test: Callable[[Any, Any], bool]) -> None:
-        self.test = test
-
-    def __call__(self, left: Any, right: Any) -> bool | None:
-        return None if left is None or right is None else self.test(left, right)
-
-
 def is_json(lookup: Any) -> bool:
     """Say whether the left side of a lookup is JSON, which ``KT()`` is not."""
     return isinstance(lookup.lhs.output_field, JSONField)
@@ -70,7 +58,7 @@ def is_json(lookup: Any) -> bool:
 def build_json_exact(lookup: Any) -> LookupTest:
     """``=``; ``None`` as the value asks for a JSON null."""
     if not is_json(lookup):
-        return PlainLookup(equal)
+        return NullAware(equal)
     return JsonLookup(lookup, json_equal)
 
 
@@ -134,7 +122,7 @@ _PLAIN_ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
 def build_json_ordering(lookup: Any) -> LookupTest:
     """``<``, ``<=``, ``>`` and ``>=`` of scalars: null, strings, numbers, booleans."""
     if not is_json(lookup):
-        return PlainLookup(_PLAIN_ORDERINGS[lookup.lookup_name])
+        return NullAware(_PLAIN_ORDERINGS[lookup.lookup_name])
     return JsonLookup(lookup, _ORDERINGS[lookup.lookup_name])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import operator
-from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
@@ -12,7 +11,7 @@ from django.db.models import JSONField, lookups
 from django.db.models.fields import related_lookups
 from django.db.models.functions import ExtractIsoYear
 
-from cluster.queryset.meanings.comparing import equal, less
+from cluster.queryset.meanings.comparing import NullAware, equal, less
 from cluster.queryset.meanings.json_lookups import JsonIn
 from cluster.queryset.registry import LookupTest, compiles_lookup
 
@@ -131,31 +130,19 @@ def never(left: Any, right: Any) -> bool:
     return False
 
 
-class _NullAware:
-    """A test that is unknown where either side is NULL."""
-
-    __slots__ = ("test",)
-
-    def __init__(self, test: Callable[[Any, Any], bool]) -> None:
-        self.test = test
-
-    def __call__(self, left: Any, right: Any) -> bool | None:
-        return None if left is None or right is None else self.test(left, right)
-
-
 _INTEGER_TESTS: dict[str, LookupTest] = {
-    "exact": _NullAware(operator.eq),
-    "gt": _NullAware(operator.gt),
-    "gte": _NullAware(operator.ge),
-    "lt": _NullAware(operator.lt),
-    "lte": _NullAware(operator.le),
+    "exact": NullAware(operator.eq),
+    "gt": NullAware(operator.gt),
+    "gte": NullAware(operator.ge),
+    "lt": NullAware(operator.lt),
+    "lte": NullAware(operator.le),
 }
 _MIXED_TESTS: dict[str, LookupTest] = {
-    "exact": _NullAware(equal),
-    "gt": _NullAware(is_greater),
-    "gte": _NullAware(is_greater_or_equal),
-    "lt": _NullAware(less),
-    "lte": _NullAware(is_less_or_equal),
+    "exact": NullAware(equal),
+    "gt": NullAware(is_greater),
+    "gte": NullAware(is_greater_or_equal),
+    "lt": NullAware(less),
+    "lte": NullAware(is_less_or_equal),
 }
 
 

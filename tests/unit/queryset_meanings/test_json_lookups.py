@@ -3,10 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F, JSONField, Q, Value
-from django.db.models.fields.json import KT, HasKeyOrArrayIndex, KeyTransformIExact
+from django.db.models.fields.json import KT, HasKey, HasKeyOrArrayIndex, KeyTransform, KeyTransformIExact
 from django.db.models.functions import JSONObject
 
+from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
 from tests.differential.app.models import Specimen
 from tests.unit.queryset_meanings.specimens import evaluated, matches
@@ -69,3 +71,36 @@ def test_text_under_a_key_is_compared_as_text() -> None:
 def test_a_json_null_is_none_for_callers() -> None:
     assert evaluated(F("json__n"), json=DATA) is None
     assert evaluated(JSONObject(n=F("json__n"), s=KT("json__s")), json=DATA) == {"n": None, "s": "Text"}
+
+
+PATHS: dict[str, tuple[Any, bool]] = {
+    "a key": (KeyTransform("a", "json"), True),
+    "another key": (F("json__z"), False),
+    "a JSON null": (F("json__n"), True),
+    "a key of an object in a list": (KeyTransform("f", KeyTransform("2", KeyTransform("l", "json"))), True),
+    "a key of what is no object": (F("json__a__b"), False),
+    "a key of what is not there": (F("json__z__b"), False),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "is_there"), PATHS.values(), ids=PATHS.keys())
+def test_the_key_that_is_looked_for_may_be_a_path(path: Any, is_there: bool) -> None:
+    stored = Specimen.objects.create(json={**DATA, "l": [1, "x", {"f": 2}]})
+    held = FakeQuerySet(Specimen, [stored])
+
+    assert held.filter(json__has_key=path).exists() is is_there
+    assert Specimen.objects.filter(json__has_key=path).exists() is is_there
+    # On the others nothing under a path is no NULL.
+    if connection.vendor == "postgresql":
+        assert held.exclude(json__has_key=path).exists() is Specimen.objects.exclude(json__has_key=path).exists()
+
+
+def test_null_has_no_answer_to_whether_there_is_a_path() -> None:
+    assert evaluated(HasKey(F("json"), KeyTransform("a", F("json"))), json=None) is None
+    assert evaluated(HasKey(F("json"), KeyTransform("a", F("json"))), json={"b": 1}) is False
+
+
+def test_another_expression_as_a_key_is_refused() -> None:
+    with pytest.raises(NotInMemoryError, match="HasKey with an expression as its key"):
+        matches(Q(json__has_key=F("char")), json=DATA)
