@@ -41,6 +41,7 @@ NOTES = {
     "bulk_update": "changes the held instances; saving the cluster writes them",
     "delete": "takes instances out of the held list; saving the cluster deletes their rows",
     "prefetch_related": "related objects are fetched in one query per relation, but for held relations",
+    "in_bulk": "without ids it raises `NotInMemoryError` if an object has no key yet",
     "iterator": "`chunk_size` and prefetching as in Django",
     "union": "with held and live querysets; a live one is asked once",
     "intersection": "with held and live querysets; a live one is asked once",

@@ -10,6 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 
+from cluster.errors import NotInMemoryError
 from cluster.queryset.held_query import HeldQuery
 from cluster.queryset.iterables import HeldModelIterable
 from cluster.queryset.merging import HeldMerges
@@ -139,6 +140,20 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
         """Return a copy for another operation."""
         return self._clone() if self._plain is not None and self._cloning_enabled else super()._chain()
 
+    def in_bulk(self, id_list: Any = None, *, field_name: str = "pk") -> dict[Any, Any]:
+        """Return the instances by their keys.
+
+        Raises:
+            NotInMemoryError: No keys are named, and an instance has none before it is saved.
+        """
+        found = super().in_bulk(id_list, field_name=field_name)
+        if id_list is None and _is_key(self.model, field_name) and any(map(_is_missing, found)):
+            raise NotInMemoryError(
+                f"Cannot run in_bulk() on held {self.model._meta.object_name} objects without naming keys: some have "
+                "none before they are saved. Save the cluster first, or name the keys."
+            )
+        return found
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """Return a copy that is not evaluated; the instances are the same."""
         return self._clone()
@@ -157,6 +172,14 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
     def __reduce__(self) -> Any:
         """Pickle by the model's own QuerySet class, for the class made of it has no name to be found by."""
         return _unpickled, (base_class(type(self)),), self.__getstate__()
+
+
+def _is_key(model: type[Model], field_name: str) -> bool:
+    return field_name == "pk" or bool(getattr(model._meta.get_field(field_name), "primary_key", False))
+
+
+def _is_missing(key: Any) -> bool:
+    return key is None or (isinstance(key, tuple) and None in key)
 
 
 _DEFAULTS = {**queryset_defaults(), "_iterable_class": HeldModelIterable}
