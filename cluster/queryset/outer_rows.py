@@ -19,7 +19,12 @@ from cluster.errors import NotInMemoryError
 
 def outer_columns(query: Query) -> list[Col]:
     """Return the columns of the outer row that a subquery refers to, as often as it does."""
-    return [column for column in _columns(_parts(query)) if column.alias in query.external_aliases]
+    return [column for column in _columns(_parts(query)) if _is_outer(column.alias, query)]
+
+
+def _is_outer(alias: str, query: Query) -> bool:
+    # Of an expression that was part of another query before, Django forgets what was outside of its subqueries.
+    return alias in query.external_aliases or alias not in query.alias_map
 
 
 def _parts(query: Any) -> list[Any]:

@@ -211,3 +211,27 @@ def test_links_from_the_other_side_are_asked_of_the_database_once(django_assert_
 
     with django_assert_num_queries(1):
         assert list(FakeQuerySet(Genre, genres).filter(bands__name="x")) == genres[:1]
+
+
+def test_objects_without_a_key_are_not_lost_in_bulk(queryset: FakeQuerySet, members: list[Member]) -> None:
+    new = FakeQuerySet(Member, [*members, Member(name="Dot"), Member(name="Eve")])
+
+    assert queryset.in_bulk() == {member.pk: member for member in members}
+    assert new.in_bulk([2]) == {2: members[1]}
+    assert new.filter(name="Ann").in_bulk() == {1: members[0]}
+    for name in ("pk", "id"):
+        with pytest.raises(NotInMemoryError, match="Member objects without naming keys: some have none before"):
+            new.in_bulk(field_name=name)
+
+
+def test_an_expression_that_was_part_of_a_live_query_is_tied_to_the_row_in_memory_too() -> None:
+    label, genre = Label.objects.create(name="x"), Genre.objects.create(name="x")
+    named_alike = Band.objects.filter(name=OuterRef(OuterRef("name")))
+    has_both = Exists(Label.objects.annotate(band=Exists(named_alike)).filter(band=True))
+    Band.objects.create(name="x")
+    genres = Genre.objects.annotate(both=has_both).filter(both=True)
+
+    assert list(genres) == [genre]
+    assert list(FakeQuerySet(Genre, [genre, Genre(name="y")]).annotate(both=has_both).filter(both=True)) == [genre]
+    with pytest.raises(NotInMemoryError, match=r"testapp_genre\.name in memory: no table of the query has that name"):
+        FakeQuerySet(Label, [label]).annotate(both=has_both).filter(both=True).exists()

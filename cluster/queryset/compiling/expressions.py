@@ -43,10 +43,20 @@ def compile_col(node: Any, compiler: Compiler) -> Evaluator:
         read = _json_reader(node.target, read)
 
     def evaluate_col(row: Row) -> Any:
-        instance = row.tables[alias]
+        try:
+            instance = row.tables[alias]
+        except KeyError:
+            raise _not_in_query(node) from None
         return None if instance is None else read(instance)
 
     return evaluate_col
+
+
+def _not_in_query(node: Any) -> NotInMemoryError:
+    return NotInMemoryError(
+        f"Cannot read the column {node.alias}.{node.target.column} in memory: no table of the query has that name. An "
+        "OuterRef() keeps what it referred to in the first query that it was used in: build the expression anew."
+    )
 
 
 def _json_reader(field: Any, read: Reader) -> Reader:
