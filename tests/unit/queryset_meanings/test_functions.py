@@ -6,13 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DataError
+from django.db import DataError, connection
 from django.db.models import BooleanField, Case, F, FloatField, Func, Q, TextField, Value, When
 from django.db.models import functions as fn
 from django.db.models.expressions import NegatedExpression
 
 from cluster import _compat
 from cluster.errors import NotInMemoryError
+from cluster.queryset import FakeQuerySet
+from tests.differential.app.models import Specimen
 from tests.unit.queryset_meanings.specimens import evaluated
 
 GIVEN: dict[str, tuple[Any, Any]] = {
@@ -55,6 +57,30 @@ REFUSED: dict[str, Any] = {
     "a collation": fn.Collate(Value("a"), "nocase"),
     "a function of the project": Func(Value("a"), function="MINE", output_field=TextField()),
 }
+
+
+MIXED: dict[str, tuple[tuple[Any, ...], str, str]] = {
+    "a float and a decimal": (("float", "decimal"), "1.1", "0.5"),
+    "a decimal and no float": (("decimal", fn.Cast(Value(None, FloatField()), FloatField())), "1.1", "1.1"),
+    "a decimal and a null": (("decimal", Value(None, FloatField())), "1.10", "1.10"),
+    "an integer and a float": (("small", "float"), "1", "0.5"),
+    "a decimal and a literal": (("decimal", Value(1.25)), "1.25", "1.10"),
+    "an integer and a decimal": (("small", "decimal"), "1.10", "1"),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("values", "greatest", "least"), MIXED.values(), ids=MIXED.keys())
+def test_the_extremes_of_numbers_are_of_the_type_that_postgresql_gives_them(
+    values: tuple[Any, ...], greatest: str, least: str
+) -> None:
+    stored = Specimen.objects.create(small=1, float=0.5, decimal=Decimal("1.10"))
+    functions = [function(*values, output_field=FloatField()) for function in (fn.Greatest, fn.Least)]
+    asked = [fn.Cast(function, TextField()) for function in functions]
+
+    assert FakeQuerySet(Specimen, [stored]).values_list(*asked)[0] == (greatest, least)
+    if connection.vendor == "postgresql":
+        assert Specimen.objects.values_list(*asked)[0] == (greatest, least)
 
 
 @pytest.mark.parametrize("expression", REFUSED.values(), ids=REFUSED.keys())
