@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models.expressions import Col
 from django.db.models.fields import tuple_lookups as db
 
 from cluster.queryset.columns import UnsavedKey, prepared_value
@@ -62,6 +63,8 @@ class TupleLookup:
     __slots__ = ("known", "name")
 
     def __init__(self, lookup: Any) -> None:
+        if isinstance(lookup.rhs, Col):
+            raise ValueError("Composite field lookups only work with composite expressions.")  # noqa: TRY004  (Django's)
         self.known = prepared_tuple(lookup, lookup.rhs) if is_known(lookup, lookup.rhs) else None
         self.name = lookup.lookup_name
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import DataError, connection
-from django.db.models import F, Func, IntegerField, Q, Value, Window, expressions
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, Value, Window, expressions
 from django.db.models import functions as db
 from django.db.models.functions import Mod
 
@@ -82,3 +82,11 @@ class Strange(Func):
 def test_an_unknown_window_function_is_refused():
     with pytest.raises(NotInMemoryError, match="Strange"):
         evaluated(Window(Strange(F("integer"))), integer=1)
+
+
+def test_a_composite_key_is_not_compared_with_one_column_of_the_outer_row():
+    seats = FakeQuerySet(Seat, SEATS)
+    inner = seats.filter(pk=OuterRef("number"))
+
+    with pytest.raises(ValueError, match="Composite field lookups only work with composite expressions"):
+        seats.filter(Exists(inner)).exists()
