@@ -28,6 +28,30 @@ def less(left: Any, right: Any) -> bool:
         raise incomparable(left, right) from error
 
 
+def less_or_equal(left: Any, right: Any) -> bool:
+    """``<=`` of two values that are not NULL."""
+    return not less(right, left)
+
+
+def greater(left: Any, right: Any) -> bool:
+    """``>`` of two values that are not NULL."""
+    return less(right, left)
+
+
+def greater_or_equal(left: Any, right: Any) -> bool:
+    """``>=`` of two values that are not NULL."""
+    return not less(left, right)
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "exact": equal,
+    "gt": greater,
+    "gte": greater_or_equal,
+    "lt": less,
+    "lte": less_or_equal,
+}
+
+
 def paired(left: Any, right: Any) -> tuple[Any, Any]:
     """Return two values in the one type in which the database compares them."""
     if type(left) is type(right) and not isinstance(left, (datetime.datetime, datetime.time, memoryview)):

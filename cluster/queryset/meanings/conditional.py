@@ -11,7 +11,7 @@ from django.db.models import functions as db
 
 from cluster.queryset.columns import concrete_target
 from cluster.queryset.meanings.arithmetic import is_float_literal
-from cluster.queryset.meanings.comparing import equal, less
+from cluster.queryset.meanings.comparing import equal, greater, less
 from cluster.queryset.registry import Evaluator, compiles, compiles_function
 
 if TYPE_CHECKING:
@@ -127,11 +127,7 @@ def _decimal(value: Any) -> Decimal:
 @compiles(db.Greatest)
 def compile_greatest(expression: Any, compiler: Compiler) -> Evaluator:
     """``GREATEST`` as on PostgreSQL."""
-    return ExtremeEvaluator(expression, compiler, _greater)
-
-
-def _greater(value: Any, best: Any) -> bool:
-    return less(best, value)
+    return ExtremeEvaluator(expression, compiler, greater)
 
 
 @compiles(db.Least)

@@ -11,7 +11,7 @@ from django.db.models.fields import json as fields
 
 from cluster import _compat
 from cluster.errors import NotInMemoryError
-from cluster.queryset.meanings.comparing import NullAware, equal, less
+from cluster.queryset.meanings.comparing import COMPARISONS, NullAware, equal
 from cluster.queryset.meanings.json_values import canonical, from_python, json_contains, json_equal, json_less
 from cluster.queryset.registry import LookupTest, compiles_lookup
 
@@ -98,31 +98,11 @@ _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _greater(left: Any, right: Any) -> bool:
-    return less(right, left)
-
-
-def _greater_or_equal(left: Any, right: Any) -> bool:
-    return not less(left, right)
-
-
-def _less_or_equal(left: Any, right: Any) -> bool:
-    return not less(right, left)
-
-
-_PLAIN_ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
-    "lt": less,
-    "lte": _less_or_equal,
-    "gt": _greater,
-    "gte": _greater_or_equal,
-}
-
-
 @compiles_lookup(fields.KeyTransformLt, fields.KeyTransformLte, fields.KeyTransformGt, fields.KeyTransformGte)
 def build_json_ordering(lookup: Any) -> LookupTest:
     """``<``, ``<=``, ``>`` and ``>=`` of scalars: null, strings, numbers, booleans."""
     if not is_json(lookup):
-        return NullAware(_PLAIN_ORDERINGS[lookup.lookup_name])
+        return NullAware(COMPARISONS[lookup.lookup_name])
     return JsonLookup(lookup, _ORDERINGS[lookup.lookup_name])
 
 

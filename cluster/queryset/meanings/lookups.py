@@ -11,7 +11,15 @@ from django.db.models import JSONField, lookups
 from django.db.models.fields import related_lookups
 from django.db.models.functions import ExtractIsoYear
 
-from cluster.queryset.meanings.comparing import NullAware, equal, less
+from cluster.queryset.meanings.comparing import (
+    COMPARISONS,
+    NullAware,
+    equal,
+    greater,
+    greater_or_equal,
+    less,
+    less_or_equal,
+)
 from cluster.queryset.meanings.json_lookups import JsonIn
 from cluster.queryset.registry import LookupTest, compiles_lookup
 
@@ -54,13 +62,13 @@ def build_exact(lookup: Any) -> LookupTest:
 @compiles_lookup(lookups.GreaterThan, related_lookups.RelatedGreaterThan)
 def build_greater_than(lookup: Any) -> LookupTest:
     """``>``."""
-    return operator.gt if _compares_as_python(lookup) else is_greater
+    return operator.gt if _compares_as_python(lookup) else greater
 
 
 @compiles_lookup(lookups.GreaterThanOrEqual, related_lookups.RelatedGreaterThanOrEqual)
 def build_greater_than_or_equal(lookup: Any) -> LookupTest:
     """``>=``."""
-    return operator.ge if _compares_as_python(lookup) else is_greater_or_equal
+    return operator.ge if _compares_as_python(lookup) else greater_or_equal
 
 
 @compiles_lookup(lookups.LessThan, related_lookups.RelatedLessThan)
@@ -72,22 +80,7 @@ def build_less_than(lookup: Any) -> LookupTest:
 @compiles_lookup(lookups.LessThanOrEqual, related_lookups.RelatedLessThanOrEqual)
 def build_less_than_or_equal(lookup: Any) -> LookupTest:
     """``<=``."""
-    return operator.le if _compares_as_python(lookup) else is_less_or_equal
-
-
-def is_greater(left: Any, right: Any) -> bool:
-    """``>`` for values of any types that the databases compare alike."""
-    return less(right, left)
-
-
-def is_greater_or_equal(left: Any, right: Any) -> bool:
-    """``>=`` for values of any types that the databases compare alike."""
-    return not less(left, right)
-
-
-def is_less_or_equal(left: Any, right: Any) -> bool:
-    """``<=`` for values of any types that the databases compare alike."""
-    return not less(right, left)
+    return operator.le if _compares_as_python(lookup) else less_or_equal
 
 
 @compiles_lookup(
@@ -137,13 +130,7 @@ _INTEGER_TESTS: dict[str, LookupTest] = {
     "lt": NullAware(operator.lt),
     "lte": NullAware(operator.le),
 }
-_MIXED_TESTS: dict[str, LookupTest] = {
-    "exact": NullAware(equal),
-    "gt": NullAware(is_greater),
-    "gte": NullAware(is_greater_or_equal),
-    "lt": NullAware(less),
-    "lte": NullAware(is_less_or_equal),
-}
+_MIXED_TESTS: dict[str, LookupTest] = {name: NullAware(test) for name, test in COMPARISONS.items()}
 
 
 @compiles_lookup(lookups.In, related_lookups.RelatedIn, propagate_null=False)
@@ -200,8 +187,8 @@ def build_range(lookup: Any) -> LookupTest:
 def is_between(left: Any, right: Any) -> bool | None:
     """``BETWEEN`` with SQL's three values: one failed bound decides, whatever the other is."""
     low, high = right
-    above = None if left is None or low is None else is_greater_or_equal(left, low)
-    below = None if left is None or high is None else is_less_or_equal(left, high)
+    above = None if left is None or low is None else greater_or_equal(left, low)
+    below = None if left is None or high is None else less_or_equal(left, high)
     if above is False or below is False:
         return False
     return None if above is None or below is None else True
