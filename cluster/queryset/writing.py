@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from django.core.exceptions import FieldError
 from django.db import IntegrityError
 from django.db.models import Model
+from django.db.models.expressions import ColPairs
 from django.db.models.sql import UpdateQuery
 from django.db.models.utils import resolve_callables
 
@@ -223,6 +224,7 @@ def _resolved(query: Any, field: Any, value: Any) -> Any:
     for what, is_there in (
         ("Aggregate functions", value.contains_aggregate),
         ("Window expressions", value.contains_over_clause),
+        ("Composite primary keys expressions", isinstance(value, ColPairs)),
     ):
         if is_there:
             raise FieldError(f"{what} are not allowed in this query ({field.name}={value!r}).")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.exceptions import FieldError
 from django.db import DataError, connection
 from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, Value, Window, expressions
 from django.db.models import functions as db
@@ -90,3 +91,8 @@ def test_a_composite_key_is_not_compared_with_one_column_of_the_outer_row():
 
     with pytest.raises(ValueError, match="Composite field lookups only work with composite expressions"):
         seats.filter(Exists(inner)).exists()
+
+
+def test_a_composite_key_is_no_value_for_one_column():
+    with pytest.raises(FieldError, match="Composite primary keys expressions are not allowed in this query"):
+        FakeQuerySet(Seat, SEATS).update(guest=F("pk"))
