@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.expressions import Col, ColPairs
 from django.db.models.functions.datetime import TruncBase
 
+from cluster.errors import NotInMemoryError
 from cluster.queryset.columns import concrete_target, prepared_value
 from cluster.queryset.meanings.json_values import to_python
 
@@ -57,9 +58,9 @@ def _from_database(own: Any, expression: Any, connection: Any) -> Converter:
 def _kind_converter(field: Any) -> Converter | None:
     target = concrete_target(field)
     if isinstance(target, models.DecimalField):
-        return _decimal_converter(target)
+        return _to_decimal
     if isinstance(target, models.FloatField):
-        return float
+        return _to_float
     if isinstance(target, models.BooleanField):
         return bool
     if isinstance(target, models.IntegerField):
@@ -85,11 +86,25 @@ def _to_integer(value: Any) -> Any:
     return int(value) if isinstance(value, (bool, float, Decimal)) else value
 
 
-def _decimal_converter(field: Any) -> Converter:
-    def convert(value: Any) -> Any:
-        return value if isinstance(value, Decimal) else Decimal(value)
+def _to_float(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise _refusal(value, "float") from error
 
-    return convert
+
+def _to_decimal(value: Any) -> Any:
+    try:
+        return value if isinstance(value, Decimal) else Decimal(value)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise _refusal(value, "decimal") from error
+
+
+def _refusal(value: Any, kind: str) -> NotInMemoryError:
+    return NotInMemoryError(
+        f"Cannot read {value!r} as a {kind} in memory: what the expression gives is not of the type of its "
+        "output_field. Cast it instead."
+    )
 
 
 def _datetime_converter(field: Any) -> Converter:

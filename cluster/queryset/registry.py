@@ -118,10 +118,30 @@ def compiles_function(*classes: type, propagate_null: bool = True) -> Callable[[
     """
 
     def decorate(implementation: Implementation) -> Implementation:
-        functions.register(classes, (implementation, propagate_null))
+        functions.register(classes, (OnFitting(implementation, classes), propagate_null))
         return implementation
 
     return decorate
+
+
+class OnFitting:
+    """A function of this package, which refuses values of types that it is not made for."""
+
+    __slots__ = ("classes", "implementation")
+
+    def __init__(self, implementation: Callable[..., Any], classes: tuple[type, ...]) -> None:
+        self.implementation = implementation
+        self.classes = classes
+
+    def __call__(self, *values: Any) -> Any:
+        try:
+            return self.implementation(*values)
+        except (TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            names, shown = "/".join(cls.__name__ for cls in self.classes), ", ".join(map(repr, values))
+            raise NotInMemoryError(
+                f"Cannot work out {names} of {shown} in memory: the databases disagree on values of such types. Cast "
+                "them first."
+            ) from error
 
 
 def compiles_aggregate(*classes: type) -> Callable[[Implementation], Implementation]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import DateField, DateTimeField, DurationField, Field, functions
+from django.db.models import DateField, DateTimeField, DurationField, Field, TimeField, functions
 from django.db.models.functions.datetime import TruncBase
 
 from cluster.errors import NotInMemoryError
@@ -77,7 +77,8 @@ _EXTRACTS: dict[str, Callable[[Any], int]] = {
     "week": _week,
     "iso_year": _iso_year,
 }
-_PLAIN_PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+_DATE_PARTS = frozenset({"year", "month", "day"})
+_PLAIN_PARTS = _DATE_PARTS | {"hour", "minute", "second"}
 _EXTRACT_CLASSES = (
     functions.Extract,
     functions.ExtractYear,
@@ -110,7 +111,7 @@ class ExtractEvaluator:
 
     def _check(self, field: Field[Any, Any]) -> None:
         known = self.part in _PLAIN_PARTS or (self.part in _EXTRACTS and isinstance(field, DateField))
-        if not known or isinstance(field, DurationField):
+        if not known or isinstance(field, DurationField) or (self.part in _DATE_PARTS and isinstance(field, TimeField)):
             raise NotInMemoryError(
                 f"Cannot extract {self.part!r} from a {type(field).__name__} in memory: the databases disagree on it."
             )

@@ -32,7 +32,8 @@ class JsonLookup:
         self.encoder = encoder_of(lookup)
         self.direct = lookup.rhs_is_direct_value()
         self.test = test
-        _refuse_other_types(lookup)
+        if not self.direct:
+            _refuse_other_types(lookup.rhs)
 
     def __call__(self, left: Any, right: Any) -> bool | None:
         if left is None or (right is None and not self.direct):
@@ -40,9 +41,9 @@ class JsonLookup:
         return self.test(from_python(left, self.encoder), from_python(right, self.encoder))
 
 
-def _refuse_other_types(lookup: Any) -> None:
-    field = None if lookup.rhs_is_direct_value() else getattr(lookup.rhs, "_output_field_or_none", None)
-    if field is not None and not isinstance(field, JSONField) and not isinstance(lookup.rhs, expressions.Value):
+def _refuse_other_types(side: Any) -> None:
+    field = getattr(side, "_output_field_or_none", None)
+    if field is not None and not isinstance(field, JSONField) and not isinstance(side, expressions.Value):
         raise NotInMemoryError(
             f"Cannot compare JSON with a {type(field).__name__} in memory: the databases disagree on it. "
             "Cast one of them to the type of the other."
@@ -114,6 +115,8 @@ class JsonIn:
     def __init__(self, lookup: Any) -> None:
         self.encoder = encoder_of(lookup)
         self.known = self._canonical(lookup.rhs) if lookup.rhs_is_direct_value() else None
+        for side in lookup.rhs.get_source_expressions() if isinstance(lookup.rhs, expressions.ExpressionList) else ():
+            _refuse_other_types(side)
 
     def _canonical(self, values: Any) -> frozenset[Any]:
         return frozenset(canonical(from_python(value, self.encoder)) for value in values if value is not None)

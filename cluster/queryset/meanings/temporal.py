@@ -32,7 +32,7 @@ def add_temporal(left: Any, right: Any) -> Any:
     """``+`` of a duration and a date, time, moment or duration."""
     if isinstance(left, datetime.timedelta) and not isinstance(right, datetime.timedelta):
         left, right = right, left
-    if not isinstance(right, datetime.timedelta) or isinstance(left, _NUMBERS):
+    if not isinstance(right, datetime.timedelta) or not isinstance(left, _TEMPORAL_TYPES):
         return _refuse_temporal(left, right)
     if isinstance(left, datetime.time):
         return (datetime.datetime.combine(_ANY_DAY, left) + right).time()

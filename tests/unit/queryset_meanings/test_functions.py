@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import sys
 import uuid
 from decimal import Decimal
@@ -7,7 +8,19 @@ from typing import Any
 
 import pytest
 from django.db import DataError, connection
-from django.db.models import BooleanField, Case, F, FloatField, Func, Q, TextField, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    DecimalField,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Func,
+    Q,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models import functions as fn
 from django.db.models.expressions import NegatedExpression
 
@@ -55,6 +68,14 @@ REFUSED: dict[str, Any] = {
     "text functions of a number": fn.Lower("integer"),
     "a power of a decimal": fn.Power(Value(Decimal(2)), 2),
     "a collation": fn.Collate(Value("a"), "nocase"),
+    "a number that is none": fn.Abs("char"),
+    "a remainder of what is no number": fn.Mod(Value(5), "char"),
+    "places that are no number": fn.Round(Value(5.5), precision=Value("b")),
+    "a day of a time": fn.ExtractDay("time"),
+    "a text called a float": ExpressionWrapper(F("char"), FloatField()),
+    "a text called a decimal": ExpressionWrapper(F("char"), DecimalField()),
+    "a duration and a text": ExpressionWrapper(F("duration") + F("char"), TextField()),
+    "JSON among numbers": ExpressionWrapper(Q(json__in=[F("decimal"), F("integer")]), BooleanField()),
     "a function of the project": Func(Value("a"), function="MINE", output_field=TextField()),
 }
 
@@ -86,7 +107,7 @@ def test_the_extremes_of_numbers_are_of_the_type_that_postgresql_gives_them(
 @pytest.mark.parametrize("expression", REFUSED.values(), ids=REFUSED.keys())
 def test_a_function_that_only_databases_know_is_refused(expression: Any) -> None:
     with pytest.raises(NotInMemoryError):
-        evaluated(expression, integer=0)
+        evaluated(expression, integer=0, char="a", time=datetime.time(), duration=datetime.timedelta(1), json=1)
 
 
 @pytest.mark.parametrize(
