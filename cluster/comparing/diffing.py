@@ -72,12 +72,13 @@ def _compare_values(pair: Pair, layout: Layout, other: Layout) -> tuple[dict[str
     before, after = pair.before, pair.after
     values: dict[str, tuple[Any, Any]] = {}
     silent: dict[str, Any] = {}
-    if layout.own is other.own and layout.values(before) == layout.values(after):
+    shape, is_alike = pair.shape, layout.own is other.own and layout.values(before) == layout.values(after)
+    if is_alike and shape.is_json_equal(before, after):
         return values, silent
     for name in layout.own:
         new = after.get(name, ABSENT)
         old = before[name]
-        if new is ABSENT or old is new or old == new:
+        if new is ABSENT or shape.are_equal(name, old, new):
             continue
         if _means_no_change(pair, name, old, new):
             silent[name] = new
@@ -132,7 +133,9 @@ def _compare_children(pair: Pair, layout: Layout) -> tuple[dict[str, ListDiffere
 
 def is_same_leaf(shape: Shape, before: Row, after: Row) -> bool:
     """Whether two rows with nothing below them are equal; most rows are, and need no more than this."""
-    return before == after if not shape.layout_of(before).children and not shape.layout_of(after).children else False
+    if shape.layout_of(before).children or shape.layout_of(after).children:
+        return False
+    return before == after and shape.is_json_equal(before, after)
 
 
 def _list_difference(

@@ -117,17 +117,19 @@ class Merger:
 
     def _merge_values(self, task: Task, names: Sequence[str]) -> None:
         base, mine, theirs, result = task.base, task.mine, task.theirs, task.result
+        json_names = task.shape.json_names
         for name in names:
             value = mine.get(name, ABSENT)
             other = theirs.get(name, ABSENT)
-            if value is not other and value != other:
+            if value is not other and (value != other or name in json_names):
                 value = self._merged_value(task, name, base.get(name, ABSENT), value, other)
             result[name] = value if type(value) not in CONTAINERS else copied_value(value)
 
     def _merged_value(self, task: Task, name: str, base: Any, mine: Any, theirs: Any) -> Any:
-        if mine is ABSENT or mine == base:
+        are_equal = task.shape.are_equal
+        if mine is ABSENT or are_equal(name, mine, base):
             return theirs
-        if theirs is ABSENT or theirs == base:
+        if theirs is ABSENT or are_equal(name, theirs, base):
             return mine
         value_field = task.shape.fields.get(name)
         if same_value(value_field, mine, theirs) or task.shape.is_note(name):

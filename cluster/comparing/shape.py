@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import CharField, Model, UniqueConstraint
+from django.db.models import CharField, JSONField, Model, UniqueConstraint
 
 from cluster.relations import Relations, relations_of
 from cluster.relations.natural import natural_fields, takes_names
@@ -49,6 +49,7 @@ class Shape:
         fields: The concrete fields by name, and the primary key as ``pk``.
         links: The names of its parental many-to-many fields; a plain one is no part of the cluster.
         label_name: The field by whose value people know a row, or ``None``.
+        json_names: The names of the fields whose values are compared as JSON has it.
         sibling_keys: By the name of a parental key, the sets of fields that are unique among siblings.
         layouts: The layouts met so far, by the keys of the row.
     """
@@ -58,6 +59,7 @@ class Shape:
     fields: Mapping[str, Any]
     links: frozenset[str]
     label_name: str | None
+    json_names: frozenset[str] = frozenset()
     sibling_keys: dict[str | None, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict)
 
@@ -74,6 +76,14 @@ class Shape:
         links = tuple(name for name in names if name in self.links)
         own = tuple(name for name in names if name not in children and name not in links)
         return Layout(own, itemgetter(*own) if own else _no_values, children, links)
+
+    def are_equal(self, name: str, before: Any, after: Any) -> bool:
+        """Whether two values of a field are the same as they are written."""
+        return before is after or (same_json(before, after) if name in self.json_names else bool(before == after))
+
+    def is_json_equal(self, before: Row, after: Row) -> bool:
+        """Whether two rows that Python takes for equal are so in what they have of JSON too."""
+        return all(same_json(before[name], after[name]) for name in self.json_names if name in before)
 
     def child(self, name: str) -> Shape:
         """Return the shape of the rows of a child relation."""
@@ -126,6 +136,7 @@ def shape_of(model: type[Model]) -> Shape:
         fields={**fields, "pk": model._meta.pk},
         links=frozenset(relation.name for relation in relations.links),
         label_name=label,
+        json_names=frozenset(name for name, each in fields.items() if isinstance(each, JSONField)),
     )
 
 
@@ -157,6 +168,8 @@ def is_key(model: type[Model], key: Any) -> bool:
 
 def same_value(value_field: Any, before: Any, after: Any) -> bool:
     """Whether two values of a field mean the same, whether they are written in Python or in JSON."""
+    if isinstance(value_field, JSONField):
+        return same_json(before, after)
     if before is after or bool(before == after):
         return True
     if before is None or after is None:
@@ -169,6 +182,33 @@ def same_value(value_field: Any, before: Any, after: Any) -> bool:
         return bool(value_field.to_python(before) == value_field.to_python(after))
     except NO_VALUE:
         return False
+
+
+def same_json(before: Any, after: Any) -> bool:
+    """Whether two values are the same in JSON, which tells ``true`` from ``1`` at any depth, as Python does not."""
+    pairs = [(before, after)]
+    while pairs:
+        one, other = pairs.pop()
+        if one is other:
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            if one.keys() != other.keys():
+                return False
+            pairs += [(value, other[name]) for name, value in one.items()]
+        elif isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            if len(one) != len(other):
+                return False
+            pairs += zip(one, other, strict=True)
+        elif not _is_same_in_json(one, other):
+            return False
+    return True
+
+
+def _is_same_in_json(one: Any, other: Any) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        # The very same one would have been told by its identity.
+        return False
+    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 - not a number
 
 
 def _sibling_keys(model: type[Model], parent_name: str | None) -> list[tuple[str, ...]]:

@@ -21,6 +21,7 @@ from cluster.comparing import (
     diff,
     merge,
 )
+from cluster.comparing.shape import same_json
 from cluster.errors import SerializedDataError
 from tests.support import seconds_of
 from tests.testapp.models import Album, Band, CatalogueItem, Country, Genre, Label, Node, Playlist, Show, Tour
@@ -129,6 +130,47 @@ def test_values_are_compared_by_what_they_mean(before, after, differs):
     albums = [[{"pk": 1, "price": value}] for value in (before, after)]
 
     assert bool(diff(band(albums=albums[0]), band(albums=albums[1]), model=Band)) == differs
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differs"),
+    [
+        (1, True, True),
+        ({"a": [1, {"b": 0}]}, {"a": [1, {"b": False}]}, True),
+        ({"a": [True]}, {"a": [True]}, False),
+        ({"a": 1}, {"a": 1.0}, False),
+        ({"a": float("nan")}, {"a": float("nan")}, False),
+        ({"a": 1}, {"b": 1}, True),
+        ([1], [1, 2], True),
+        ([1], {"a": 1}, True),
+        ((1, 2), [1, 2], False),
+        (None, {}, True),
+    ],
+    ids=repr,
+)
+def test_values_of_json_are_compared_as_json_has_it(before, after, differs):
+    """Python takes true for 1 and not a number for none that equals it."""
+    first, second = band(facts=before), band(facts=after)
+
+    assert bool(diff(first, second, model=Band)) == differs
+    assert bool(diff({**first, "name": "a"}, {**second, "name": "b"}, model=Band).changes[1:]) == differs
+
+
+def test_json_is_compared_at_a_depth_that_python_would_not_go_to():
+    before, after = 1, True
+    for _ in range(20_000):
+        before, after = [before], [after]
+
+    assert not same_json(before, after)
+
+
+@pytest.mark.parametrize("after", [True, 1], ids=repr)
+def test_rows_without_children_are_compared_as_json_has_it(after):
+    first, second = ([{"pk": 1, "details": {"a": value}}] for value in (1, after))
+
+    changes = diff(band(attachments=first), band(attachments=second), model=Band)
+
+    assert len(changes) == (after is True)
 
 
 def test_the_key_of_the_parent_and_a_key_that_came_with_a_save_are_no_changes():

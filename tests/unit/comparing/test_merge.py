@@ -17,6 +17,15 @@ def member(key, name="Rick", **values):
     return {"pk": key, "name": name, "instrument": "piano", **values}
 
 
+def test_true_in_place_of_one_in_json_is_a_change():
+    one, other = band(facts={"a": 1}), band(facts={"a": True})
+
+    assert merge(one, one, other, model=Band).data == other
+    assert merge(one, one, other, model=Band).data["facts"]["a"] is True
+    assert merge(one, other, one, model=Band).data["facts"]["a"] is True
+    assert len(merge(band(facts={"a": 2}), one, other, model=Band).conflicts) == 1
+
+
 def test_what_either_side_changed_is_changed():
     base = band(members=[member(1), member(2)], genres=[1, 2], albums=[{"pk": 5, "title": "a", "songs": []}])
     mine = band(name="Hawks", members=[member(1, "Richard"), member(2)], genres=[1, 2, 3], albums=base["albums"])
