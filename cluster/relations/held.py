@@ -43,7 +43,7 @@ class HeldList(Sequence[Model]):
         source: What querysets see of the list; ``None`` until the first is made.
     """
 
-    __slots__ = ("_index", "_next", "_slots", "source")
+    __slots__ = ("_index", "_is_settled", "_next", "_slots", "source")
 
     def __init__(self, objects: Iterable[Model] = ()) -> None:
         self._fill(list(objects))
@@ -52,21 +52,23 @@ class HeldList(Sequence[Model]):
         self._slots: dict[int, Model] = dict(enumerate(objects))
         self._next = len(objects)
         self._index: SlotIndex | None = None
+        # Whether no object can equal one that came before it and was given its key meanwhile.
+        self._is_settled = False
         self.source: Source | None = None
 
     def __len__(self) -> int:
-        if self._index is None:
+        if not self._is_settled:
             self._indexed()
         return len(self._slots)
 
     def __iter__(self) -> Iterator[Model]:
-        if self._index is None:
+        if not self._is_settled:
             self._indexed()
         return iter(self._slots.values())
 
     def view(self) -> Collection[Model]:
         """Return a view of the objects, which Python counts and goes through faster than the list itself."""
-        if self._index is None:
+        if not self._is_settled:
             self._indexed()
         return self._slots.values()
 
@@ -101,9 +103,16 @@ class HeldList(Sequence[Model]):
         return None if slot is None else self._slots[slot]
 
     def add(self, instance: Model) -> Model | None:
-        """Append ``instance``, or put it in the slot of its equal; return the object that it replaced."""
-        index, key = self._indexed(), key_of(instance)
-        return self._put(index, index.slot_of(instance, key), instance, key)
+        """Append ``instance``, or put it in the slot of its equal; return the object that it replaced.
+
+        Whether it equals an object that was given its key meanwhile is seen to when the list is next used otherwise, so
+        that adding many takes linear time.
+        """
+        index, key = self._index or self._indexed(), key_of(instance)
+        slot = index.slot_at_once(instance, key)
+        if slot is None and key is not None and index.keyless and not instance._state.adding:
+            self._is_settled = False
+        return self._put(index, slot, instance, key)
 
     def _put(self, index: SlotIndex, slot: int | None, instance: Model, key: Key | None) -> Model | None:
         replaced = None
@@ -115,9 +124,13 @@ class HeldList(Sequence[Model]):
             if replaced is instance:
                 return None
             index.forget(slot, replaced)
+            self._replace(replaced, instance)
         self._slots[slot] = instance
         index.remember(slot, instance, key)
         return replaced
+
+    def _replace(self, replaced: Model, instance: Model) -> None:
+        """Note that an object takes the slot of its equal."""
 
     def discard(self, instance: Model) -> Model | None:
         """Take out the object that is, or equals, ``instance`` and return it."""
@@ -138,7 +151,7 @@ class HeldList(Sequence[Model]):
         Args:
             attname: The attribute with the primary key.
         """
-        index = self._index or self._indexed()
+        index = self._indexed()
         if not index.is_ascending or not index.keyless:
             return index.is_ascending
         keys = list(map(attrgetter(attname), index.keyless.values()))
@@ -151,6 +164,7 @@ class HeldList(Sequence[Model]):
     def forget_index(self) -> None:
         """Have the objects indexed anew on the next use, as their keys may have been taken back."""
         self._index = None
+        self._is_settled = False
 
     def copy(self) -> Self:
         """Return an independent list of the same objects."""
@@ -158,16 +172,29 @@ class HeldList(Sequence[Model]):
 
     def _indexed(self) -> SlotIndex:
         """Return the index; the first time, drop all but the last of equal objects."""
-        if self._index is None:
-            came, self._slots, self._index = self._slots.values(), {}, SlotIndex()
+        index = self._index
+        if index is None:
+            came, self._slots = self._slots.values(), {}
+            index = self._index = SlotIndex()
             for instance in came:
                 # No object can have been given a key since it came.
                 key = key_of(instance)
-                slot = self._index.by_identity.get(id(instance))
-                if slot is None and key is not None:
-                    slot = self._index.by_key.get(key)
-                self._put(self._index, slot, instance, key)
-        return self._index
+                self._put(index, index.slot_at_once(instance, key), instance, key)
+        elif not self._is_settled:
+            self._settle(index)
+        self._is_settled = True
+        return index
+
+    def _settle(self, index: SlotIndex) -> None:
+        """Put objects that came later in the slots of equal ones that were given their keys meanwhile."""
+        for slot, key in index.keyed_meanwhile():
+            later = index.by_key.get(key)
+            if later is None or later < slot or self._slots[later]._state.adding:
+                index.give_key(slot, key)
+            else:
+                instance = self._slots.pop(later)
+                index.forget(later, instance)
+                self._put(index, slot, instance, key)
 
     def __getstate__(self) -> list[Model]:
         return list(self)
@@ -220,6 +247,11 @@ class SlotIndex:
         if key is not None:
             self.by_key.pop(key, None)
 
+    def slot_at_once(self, candidate: Model, key: Key | None) -> int | None:
+        """Return the slot of an object by identity, else by key, leaving out keys that were given meanwhile."""
+        slot = self.by_identity.get(id(candidate))
+        return self.by_key.get(key) if slot is None and key is not None else slot
+
     def slot_of(self, candidate: Model, key: Key | None) -> int | None:
         """Return the slot of an object by identity, else by key.
 
@@ -235,14 +267,17 @@ class SlotIndex:
         """Return the slot of a key, also of one that an object was given after it was added."""
         slot = self.by_key.get(key)
         if slot is None and self.keyless:
-            self._key_the_keyless()
+            for found, given in self.keyed_meanwhile():
+                self.give_key(found, given)
             slot = self.by_key.get(key)
         return slot
 
-    def _key_the_keyless(self) -> None:
-        for slot, instance in list(self.keyless.items()):
-            key = key_of(instance)
-            if key is not None:
-                del self.keyless[slot]
-                self.by_key[key] = slot
-                self.keys[slot] = key
+    def keyed_meanwhile(self) -> list[tuple[int, Key]]:
+        """Return the slots of objects that were given a key after they came, with the keys."""
+        return [(slot, key) for slot, each in self.keyless.items() if (key := key_of(each)) is not None]
+
+    def give_key(self, slot: int, key: Key) -> None:
+        """Index an object with the key that it was given after it came."""
+        del self.keyless[slot]
+        self.by_key[key] = slot
+        self.keys[slot] = key

@@ -73,12 +73,10 @@ class HeldLinks(HeldList):
         if notes is not NOTHING:
             self._notes[id(instance)] = notes
 
-    def add(self, instance: Model) -> Model | None:
-        """Append ``instance``, or put it in the slot of its equal, with what is noted of that."""
-        replaced = super().add(instance)
-        if replaced is not None and id(replaced) in self._notes:
-            self._notes[id(instance)] = self._notes.pop(id(replaced))
-        return replaced
+    def _replace(self, replaced: Model, instance: Model) -> None:
+        notes = self._notes.pop(id(replaced), None)
+        if notes is not None:
+            self._notes.setdefault(id(instance), notes)
 
     def discard(self, instance: Model) -> Model | None:
         """Take out an object together with what is noted of it."""

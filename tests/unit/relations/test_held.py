@@ -154,6 +154,40 @@ def test_ten_thousand_additions_take_linear_time():
     assert many < 50 * few
 
 
+def test_stored_objects_are_added_to_many_new_ones_in_linear_time():
+    def seconds(count: int) -> float:
+        held = HeldList(Member() for _ in range(count))
+        stored = [Member.from_db("default", ["id"], [n]) for n in range(1, count)]
+        assert len(held) == count
+        return seconds_of(lambda: [held.add(each) for each in stored])
+
+    few, many = min(seconds(200) for _ in range(5)), min(seconds(3_200) for _ in range(3))
+
+    # A quadratic one would take 256 times as long.
+    assert many < 16 * few * 4
+
+
+def test_a_stored_object_takes_the_slot_of_an_equal_one_that_was_given_its_key_meanwhile():
+    first, second, third = Genre(name="a"), Genre(name="b"), Genre(name="c")
+    held = HeldLinks([first, second, third])
+    held.note_made(first)
+    held.give_defaults(second, {"stage": "left"})
+    assert len(held) == 3
+    first.pk, second.pk = 1, 2
+    loaded = [Genre.from_db("default", ["id"], [key]) for key in (2, 3)]
+
+    for each in loaded:
+        held.add(each)
+    held.note_made(loaded[0])
+    new = Genre(pk=1)
+    held.add(new)
+
+    assert [id(each) for each in held] == [id(first), id(loaded[0]), id(third), id(loaded[1]), id(new)]
+    assert held.find(second) is loaded[0]
+    assert held.defaults_of(loaded[0]) == {}
+    assert len(held) == 5
+
+
 def test_a_list_of_new_and_stored_objects_is_indexed_in_linear_time():
     def seconds(count: int) -> float:
         stored = [Member.from_db("default", ["id"], [n]) for n in range(1, count)]
