@@ -83,7 +83,9 @@ class Shape:
 
     def is_json_equal(self, before: Row, after: Row) -> bool:
         """Whether two rows that Python takes for equal are so in what they have of JSON too."""
-        return all(same_json(before[name], after[name]) for name in self.json_names if name in before)
+        return not self.json_names or all(
+            same_json(before[name], after[name]) for name in self.json_names if name in before
+        )
 
     def child(self, name: str) -> Shape:
         """Return the shape of the rows of a child relation."""

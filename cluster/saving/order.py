@@ -28,8 +28,13 @@ class Park:
     pk: Any
     known: dict[str, Any]
     path: str
-    update: Update | None
+    row: Update | Delete | None
     sets: list[UniqueSet] = field(default_factory=list)
+
+    @property
+    def update(self) -> Update | None:
+        """The update by which the row is written again; nothing for a row that is deleted."""
+        return self.row if isinstance(self.row, Update) else None
 
 
 @dataclass(slots=True, eq=False)
@@ -186,4 +191,4 @@ def park_of(row: Update | Delete, sets: list[UniqueSet]) -> Park:
     """Return the parking of a row."""
     if isinstance(row, Update):
         return Park(type(row.instance), row.instance.pk, row.known, row.path, row, sets)
-    return Park(row.model, row.pk, row.values, row.path, None, sets)
+    return Park(row.model, row.pk, row.values, row.path, row, sets)

@@ -9,17 +9,35 @@ from django.db import connections
 
 from cluster.saving.free_values import FreeValues
 from cluster.saving.order import Park
+from cluster.saving.owners import owned_deletes, refuse_stale
 from cluster.saving.rows_in_bulk import FEW, upsert_images
+from cluster.saving.work import Delete, Update
 
 
 def park_rows(parks: Sequence[Park], values: FreeValues) -> None:
-    """Write temporary values; each row is written again when its turn comes, or deleted."""
+    """Write temporary values; each row is written again when its turn comes, or deleted.
+
+    Raises:
+        StaleClusterError: A row that is to be written again is gone, or another parent's.
+    """
     changes: dict[tuple[Any, ...], list[tuple[Park, dict[Any, Any]]]] = {}
-    for park in parks:
+    for park in _owned(parks, values.using):
         temporary = _temporary(park, values)
         changes.setdefault((park.model, *temporary), []).append((park, temporary))
     for same in changes.values():
         _write(same, values.using)
+
+
+def _owned(parks: Sequence[Park], using: str) -> list[Park]:
+    """Leave out rows that were to be deleted and are another parent's by now: they stay as they are."""
+    by_model: dict[Any, list[Update]] = {}
+    for update in (park.update for park in parks):
+        if update is not None:
+            by_model.setdefault(update.instance._meta.concrete_model, []).append(update)
+    for same in by_model.values():
+        refuse_stale(same, using)
+    owned = {id(each) for each in owned_deletes((park.row for park in parks if isinstance(park.row, Delete)), using)}
+    return [park for park in parks if not isinstance(park.row, Delete) or id(park.row) in owned]
 
 
 def _temporary(park: Park, values: FreeValues) -> dict[Any, Any]:

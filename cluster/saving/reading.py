@@ -57,12 +57,18 @@ def keyed_rows(model: type[Model], queryset: QuerySet[Any]) -> Iterator[tuple[Ke
         yield (concrete, pk), values  # type: ignore[misc]
 
 
-def lock_rows(model: type[Model], pks: Iterable[Any], using: str) -> set[Any]:
-    """Lock rows until the end of the transaction, in one order for all writers, and return the keys that exist."""
-    found: set[Any] = set()
+def lock_rows(
+    model: type[Model], pks: Iterable[Any], using: str, attnames: Sequence[str] = ()
+) -> dict[Any, dict[str, Any]]:
+    """Lock rows until the end of the transaction, in one order for all writers.
+
+    Returns:
+        By key of the rows that exist, the values that were asked for.
+    """
+    found: dict[Any, dict[str, Any]] = {}
     for chunk in chunks(pks):
         rows = model._base_manager.using(using).filter(pk__in=chunk).order_by("pk").select_for_update()
-        found.update(rows.values_list("pk", flat=True))
+        found |= {pk: dict(zip(attnames, row, strict=True)) for pk, *row in rows.values_list("pk", *attnames)}
     return found
 
 

@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.db.models.deletion import CASCADE, PROTECT, Collector
 
 from cluster.relations.held import key_of
+from cluster.saving.owners import among_owned, owned_deletes
 from cluster.saving.reading import chunks
 from cluster.saving.ways import overrides_delete
 from cluster.saving.work import Delete, Work
@@ -18,16 +19,18 @@ from cluster.saving.work import Delete, Work
 
 def release_rows(releases: Iterable[Delete], using: str) -> None:
     """Null the key of rows that outlive their relation: one UPDATE per relation."""
-    by_field: dict[Any, list[Any]] = {}
+    by_field: dict[Any, list[Delete]] = {}
     for each in releases:
-        by_field.setdefault(each.holding.relation.field, []).append(each.pk)
-    for field, pks in by_field.items():
-        for chunk in chunks(pks):
-            field.model._base_manager.using(using).filter(pk__in=chunk).update(**{field.name: None})
+        by_field.setdefault(each.holding.relation.field, []).append(each)
+    for field, same in by_field.items():
+        for chunk in chunks(same):
+            among_owned(field.model._base_manager.using(using), chunk).update(**{field.name: None})
 
 
 def delete_rows(deletes: Iterable[Delete], using: str, origin: Model) -> None:
-    """Delete rows with everything that Django's ``on_delete`` asks for; rows that are gone already are no error.
+    """Delete rows with everything that Django's ``on_delete`` asks for.
+
+    Rows that are gone already are no error, nor are those that another writer has moved to another parent: they stay.
 
     One DELETE per table (in batches) by Django's own collector, or one by one where the class overrides ``delete()``.
     """
@@ -37,7 +40,7 @@ def delete_rows(deletes: Iterable[Delete], using: str, origin: Model) -> None:
     collected = {model: same for model, same in by_model.items() if not overrides_delete(model)}
     for model, same in by_model.items():
         if model not in collected:
-            for each in same:
+            for each in owned_deletes(same, using):
                 instance_of(each, using).delete(using=using)
     for together in in_order_of_protection(collected):
         _collect_and_delete({model: collected[model] for model in together}, using, origin)
@@ -75,11 +78,11 @@ def _collected(
     collector = Collector(using=using, origin=origin)
     slow: list[list[Model]] = []
     for model, same in by_model.items():
-        querysets = [model._base_manager.using(using).filter(pk__in=pks) for pks in chunks(each.pk for each in same)]
+        querysets = [among_owned(model._base_manager.using(using), chunk) for chunk in chunks(same)]
         if collector.can_fast_delete(querysets[0]):
             collector.fast_deletes += querysets
         else:
-            instances = [instance_of(each, using) for each in same]
+            instances = [instance_of(each, using) for each in owned_deletes(same, using)]
             slow += [*reversed(levels_below(instances, using))] if from_below else [instances]
     for position, instances in enumerate(slow, start=1):
         # What restricts one deletion may be deleted by a later one.

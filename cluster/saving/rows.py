@@ -10,15 +10,14 @@ from typing import Any
 from django.db import DatabaseError, connections
 from django.db.models import Max, Model, QuerySet
 
-from cluster.errors import StaleClusterError
 from cluster.relations import Clusterable, ClusterState, ensure_state
 from cluster.relations.state import STATE, RowWrite
 from cluster.saving.compare import columns_of, has_own_pre_save
 from cluster.saving.free_values import FreeValues
 from cluster.saving.late_keys import take_generic_keys
 from cluster.saving.order import in_order
+from cluster.saving.owners import only_while_owned, refuse_stale, stale
 from cluster.saving.parking import park_rows
-from cluster.saving.reading import lock_rows
 from cluster.saving.rows_in_bulk import FEW, upsert_images
 from cluster.saving.ways import can_insert_in_bulk, is_saved_row_by_row, overrides_save
 from cluster.saving.work import Insert, Update
@@ -165,7 +164,6 @@ def update_rows(updates: Sequence[Update], using: str) -> None:
             take_keys(each.instance)
         order = in_order(model, same)
         if order.parks:
-            refuse_stale([each.update for each in order.parks if each.update is not None], using)
             park_rows(order.parks, FreeValues.for_rows(same, using))
         for run in [*runs_of_same_fields(order.free), *following_runs(order.chained)]:
             if len(run) > FEW and can_upsert(model, run, using):
@@ -213,28 +211,6 @@ def _is_whole(instance: Model) -> bool:
     )
 
 
-def refuse_stale(updates: Sequence[Update], using: str) -> None:
-    """Lock the rows that are to be written, and see that all are there.
-
-    Raises:
-        StaleClusterError: A row is gone.
-    """
-    model = updates[0].instance._meta.concrete_model
-    there = lock_rows(model, [each.instance.pk for each in updates], using)  # type: ignore[arg-type]
-    for each in updates:
-        if each.instance.pk not in there:
-            raise stale(each)
-
-
-def stale(update: Update) -> StaleClusterError:
-    """Return the error for a row that is gone."""
-    instance = update.instance
-    return StaleClusterError(
-        f"Cannot save {update.path}: the row of {instance!r} (pk {instance.pk!r}) is no longer in the database. "
-        "Reload the cluster, or take the object out."
-    )
-
-
 def upsert(updates: Sequence[Update], using: str) -> None:
     """Update rows that are locked by one INSERT ... ON CONFLICT per batch, which writes the changed columns alone."""
     concrete: Any = updates[0].instance._meta.concrete_model
@@ -261,7 +237,8 @@ def _update_one_by_one(model: type[Model], updates: list[Update], using: str) ->
     for each in updates:
         before = each.instance.__dict__.copy()
         try:
-            update_row(each, before, using)
+            with only_while_owned(each):
+                update_row(each, before, using)
         except DatabaseError as error:
             if "did not affect any rows" in str(error):
                 raise stale(each) from error

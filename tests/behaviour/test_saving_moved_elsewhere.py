@@ -1,0 +1,171 @@
+"""A row that somebody else moved to another parent after it was read is neither written nor deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+
+from cluster.errors import StaleClusterError
+from cluster.relations import relations_of
+from cluster.relations.holding import begin_holding
+from tests.faults.app.models import Box, Shelf, Thing
+from tests.faults.picture import picture_of
+from tests.support import stored_rows
+from tests.testapp.models import (
+    Act,
+    Album,
+    Anthem,
+    Band,
+    Collaboration,
+    Dance,
+    Instrument,
+    Member,
+    Song,
+    Venue,
+)
+
+pytestmark = pytest.mark.django_db
+
+# What the rows of a relation are, with the field that is changed and how a row is written and deleted.
+KINDS = [
+    pytest.param(Member, "members", "name", id="in bulk"),
+    pytest.param(Album, "albums", "title", id="deleted with what is below"),
+    pytest.param(Anthem, "anthems", "title", id="by methods of their own"),
+    pytest.param(Instrument, "instruments", "name", id="released"),
+]
+
+
+def two_bands(model: Any, relation: str, name: str, count: int) -> tuple[Any, Any]:
+    band, other = Band.objects.create(name="mine"), Band.objects.create(name="other")
+    for number in range(count):
+        extra = {"position": number} if model is Album else {}
+        model.objects.create(band=band, **{name: str(number)}, **extra)
+    band = Band.objects.get(pk=band.pk)
+    getattr(band, relation).get_object_list()
+    return band, other
+
+
+@pytest.mark.parametrize("count", [1, 8], ids=["one row", "many rows"])
+@pytest.mark.parametrize(("model", "relation", "name"), KINDS)
+def test_a_changed_row_is_not_written(model: Any, relation: str, name: str, count: int) -> None:
+    band, other = two_bands(model, relation, name, count)
+    band.name = "changed"
+    for each in getattr(band, relation).get_object_list():
+        setattr(each, name, "changed")
+    model.objects.filter(**{name: "0"}).update(band=other)
+    rows, memory = stored_rows(), picture_of(band)
+
+    with pytest.raises(StaleClusterError, match=rf"{relation}\[0\].* or is another parent's by now"):
+        band.save()
+
+    assert stored_rows() == rows
+    assert picture_of(band) == memory
+
+
+@pytest.mark.parametrize(("model", "relation", "name"), KINDS)
+def test_a_removed_row_stays_and_the_others_go(model: Any, relation: str, name: str) -> None:
+    band, other = two_bands(model, relation, name, 3)
+    manager = getattr(band, relation)
+    manager.remove(*manager.get_object_list())
+    model.objects.filter(**{name: "0"}).update(band=other)
+
+    band.save()
+
+    assert [getattr(each, name) for each in model.objects.filter(band__isnull=False)] == ["0"]
+    assert model.objects.get(**{name: "0"}).band == other
+
+
+@pytest.mark.parametrize("field", ["title", "style"])
+def test_a_changed_row_in_two_tables_is_not_written(field: str) -> None:
+    venue, other = Venue.objects.create(name="mine"), Venue.objects.create(name="other")
+    dance = Dance.objects.create(venue=venue, title="1")
+    begin_holding(venue, relations_of(Venue)["acts"], [dance])
+    setattr(dance, field, "changed")
+    Act.objects.update(venue=other)
+    rows = stored_rows()
+
+    with pytest.raises(StaleClusterError):
+        venue.save()
+
+    assert stored_rows() == rows
+
+
+def test_a_row_that_is_moved_here_may_be_here_already() -> None:
+    band, other = two_bands(Member, "members", "name", 1)
+    other.members.add(band.members.get_object_list()[0])
+    other.members.get().instrument = "harp"
+    Member.objects.update(band=other)
+
+    other.save()
+
+    assert Member.objects.get().instrument == "harp"
+
+
+def test_a_row_that_was_released_meanwhile_comes_back() -> None:
+    band, _ = two_bands(Instrument, "instruments", "name", 1)
+    band.instruments.get_object_list()[0].name = "changed"
+    Instrument.objects.update(band=None)
+
+    band.save()
+
+    assert Instrument.objects.get().name == "changed"
+
+
+def test_rows_of_two_relations_of_one_model_are_deleted() -> None:
+    host, guest = Band.objects.create(name="host"), Band.objects.create(name="guest")
+    Collaboration.objects.create(host=host)
+    Collaboration.objects.create(host=guest, guest=host)
+    host = Band.objects.get(pk=host.pk)
+    host.hosted.remove(*host.hosted.get_object_list())
+    host.visits.remove(*host.visits.get_object_list())
+
+    host.save()
+
+    assert not Collaboration.objects.filter(host=host).exists()
+    assert not Collaboration.objects.filter(guest=host).exists()
+
+
+def test_a_row_of_which_it_is_not_known_whose_it_was_is_found_by_its_key() -> None:
+    band, _ = two_bands(Member, "members", "name", 1)
+    (member,) = band.members.get_object_list()
+    begin_holding(band, relations_of(Band)["members"], [Member.objects.defer("band").get(pk=member.pk)])
+    band.members.get_object_list()[0].name = "changed"
+
+    band.save()
+
+    assert Member.objects.get().name == "changed"
+
+
+def test_a_removed_row_that_stays_gives_up_no_value() -> None:
+    """It would be given a temporary value until its turn to be deleted comes."""
+    shelf, other = Shelf.objects.create(name="mine"), Shelf.objects.create(name="other")
+    old = Box.objects.create(shelf=shelf, code="a", position=1)
+    Thing.objects.create(box=old, name="kept")
+    shelf = Shelf.objects.get(pk=shelf.pk)
+    (held,) = shelf.boxes.get_object_list()
+    new = Box(code="a", position=1)
+    new.things.add(held.things.get_object_list()[0])
+    shelf.boxes.remove(held)
+    shelf.boxes.add(new)
+    Box.objects.update(shelf=other)
+    rows = stored_rows()
+
+    with pytest.raises(IntegrityError):
+        shelf.save()
+
+    assert stored_rows() == rows
+
+
+def test_a_deeper_row_is_not_written() -> None:
+    band, _ = two_bands(Album, "albums", "title", 2)
+    first, second = band.albums.get_object_list()
+    Song.objects.create(album=first, title="a", track=1)
+    first.songs.get_object_list()[0].title = "changed"
+    Song.objects.update(album=second)
+
+    with pytest.raises(StaleClusterError, match=r"albums\[0\].songs\[0\]"):
+        band.save()
+
+    assert Song.objects.get().title == "a"
