@@ -169,3 +169,34 @@ def test_a_deeper_row_is_not_written() -> None:
         band.save()
 
     assert Song.objects.get().title == "a"
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["old parent first", "new parent first"])
+def test_what_is_given_away_and_taken_out_before_the_save_stays_with_its_row(is_first: bool) -> None:
+    band, other = two_bands(Member, "members", "name", 1)
+    (member,) = band.members.get_object_list()
+    other.members.add(member)
+    other.members.remove(member)
+
+    for root in (band, other) if is_first else (other, band):
+        root.save()
+
+    assert Member.objects.get().band == band
+
+
+def test_a_row_that_was_taken_over_and_deleted_with_its_old_parent_is_stale() -> None:
+    band, other = two_bands(Album, "albums", "title", 1)
+    album = band.albums.get_object_list()[0]
+    song = Song.objects.create(album=album, title="a", track=1)
+    taker = Album.objects.create(band=other, title="b", position=1)
+    album.songs.get_object_list()
+    taker.songs.add(album.songs.get(pk=song.pk))
+    band.albums.remove(album)
+    band.save()
+    rows, memory = stored_rows(), picture_of(taker)
+
+    with pytest.raises(StaleClusterError):
+        taker.save()
+
+    assert stored_rows() == rows
+    assert picture_of(taker) == memory

@@ -178,6 +178,8 @@ def test_a_stored_object_takes_the_slot_of_an_equal_one_that_was_given_its_key_m
 
     for each in loaded:
         held.add(each)
+    held.add(Genre(pk=3))
+    held.add(loaded[1])
     held.note_made(loaded[0])
     new = Genre(pk=1)
     held.add(new)
