@@ -14,6 +14,7 @@ from django.db.models.manager import BaseManager
 from cluster.collector.book import RuleBook, find_model
 from cluster.collector.collection import Collection
 from cluster.collector.declarations import declared
+from cluster.collector.edge_reader import Limits
 from cluster.collector.edges import concrete
 from cluster.collector.erasing import erase_collected
 from cluster.collector.erasure_log import ErasureLog
@@ -25,7 +26,7 @@ from cluster.collector.report import Report
 from cluster.collector.rules import Erasure, Rule
 from cluster.collector.snapshot import snapshot
 from cluster.collector.sources import Source
-from cluster.collector.walk import Limits, Walk
+from cluster.collector.walk import Walk
 from cluster.errors import UnsavedParentError
 from cluster.relations import Clusterable
 

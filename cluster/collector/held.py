@@ -14,11 +14,12 @@ from typing import Any
 from django.db.models import CompositePrimaryKey, Model
 
 from cluster.collector.book import Resolved, RuleBook, Step
+from cluster.collector.edge_reader import Limits
 from cluster.collector.edges import Edge, Kind, concrete
 from cluster.collector.keys import extended, in_order
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
-from cluster.collector.walk import Batch, Limits, Walk
+from cluster.collector.walk import Batch, Walk
 from cluster.collector.writing import insertable
 from cluster.errors import UnsavedParentError
 from cluster.queryset import FakeQuerySet

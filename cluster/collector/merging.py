@@ -11,12 +11,13 @@ from django.db.models import AutoField, Model
 from cluster.collector.belonging import Belonging
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
+from cluster.collector.edge_reader import Limits
 from cluster.collector.edges import Edge
 from cluster.collector.finding import differences, is_composite
 from cluster.collector.keymap import PENDING
 from cluster.collector.modes import Mode
 from cluster.collector.unique import unique_attnames
-from cluster.collector.walk import Limits, Walk
+from cluster.collector.walk import Walk
 from cluster.collector.writing import takes_others_along
 from cluster.errors import ForeignChildError, Problem
 

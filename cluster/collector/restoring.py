@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from cluster.collector.belonging import Belonging
 from cluster.collector.decoding import Decoded
+from cluster.collector.edge_reader import Limits
 from cluster.collector.keys import in_order, key_from_json
 from cluster.collector.literals import among
 from cluster.collector.merging import Merge
@@ -18,7 +19,7 @@ from cluster.collector.removing import Remover
 from cluster.collector.rows import RowReader, encode
 from cluster.collector.rules import PLAIN_RULES, Rule
 from cluster.collector.unique import unique_attnames
-from cluster.collector.walk import Limits, Walk
+from cluster.collector.walk import Walk
 from cluster.collector.writing import takes_others_along
 from cluster.errors import SerializedDataError
 from cluster.saving.reading import chunks
