@@ -14,7 +14,7 @@ from django.db.models import CharField, IntegerField, Model, QuerySet, TextField
 
 from cluster.collector.book import RuleBook
 from cluster.collector.content_types import ContentTypes, used_types
-from cluster.collector.edges import Edge, Kind, own_generic_keys
+from cluster.collector.edges import Edge, Kind, link_columns, own_generic_keys
 from cluster.collector.keys import chunk_size_for, in_order
 from cluster.collector.literals import among
 from cluster.saving.reading import chunks
@@ -108,10 +108,9 @@ class EdgeReader:
 
     def links(self, edge: Edge, keys: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Yield source and target of the links that rows declare in a many-to-many, by source and target."""
-        field = edge.field
-        names = (f"{field.m2m_field_name()}_id", f"{field.m2m_reverse_field_name()}_id")
+        names = link_columns(edge)
         for piece in self.chunks(edge.source, keys):
-            rows = self.rows(field.remote_field.through).filter(among(names[0], piece))
+            rows = self.rows(edge.field.remote_field.through).filter(among(names[0], piece))
             yield from rows.order_by(*names).values_list(*names).iterator(chunk_size=self.limits.chunk_size)
 
     def pointers(self, model: type[Model], edge: Edge, keys: Iterable[Any]) -> Iterator[tuple[Any, type[Model], Any]]:

@@ -233,3 +233,8 @@ def _many_to_many(model: type[Model]) -> Iterator[Edge]:
             target = concrete(field.related_model)
             names = frozenset({field.name})
             yield Edge(Kind.MANY, model, field.name, names, target, field, default_of_target(target))
+
+
+def link_columns(edge: Edge) -> tuple[str, str]:
+    """Return the attnames of source and target in the links of a many-to-many."""
+    return f"{edge.field.m2m_field_name()}_id", f"{edge.field.m2m_reverse_field_name()}_id"

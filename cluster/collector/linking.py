@@ -10,12 +10,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from cluster.collector.decoding import Decoded, Decoder
-from cluster.collector.edges import Edge
+from cluster.collector.edges import Edge, link_columns
 from cluster.collector.keymap import PENDING
 from cluster.collector.keys import chunk_size_for, key_from_json
 from cluster.collector.literals import among
 from cluster.collector.naming import is_name
-from cluster.collector.writing import Writer, link_columns
+from cluster.collector.writing import Writer
 from cluster.saving.reading import chunks
 
 Pair = tuple[Any, Any]

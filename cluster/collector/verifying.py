@@ -14,7 +14,7 @@ from django.db.models import Model
 from cluster.collector.content_types import ContentTypes
 from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded, Decoder
-from cluster.collector.edges import Edge
+from cluster.collector.edges import Edge, link_columns
 from cluster.collector.finding import Finder, differences
 from cluster.collector.keymap import KeyMap
 from cluster.collector.keys import chunk_size_for
@@ -26,7 +26,7 @@ from cluster.collector.reading import Contents, Document, FileRow, Models
 from cluster.collector.report import Report
 from cluster.collector.snapshot import snapshot
 from cluster.collector.source_files import source_problems
-from cluster.collector.writing import Writer, link_columns
+from cluster.collector.writing import Writer
 from cluster.errors import Problem, SerializedDataError
 from cluster.saving.reading import chunks
 

@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edge_reader import EdgeReader, Limits
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, link_columns
 from cluster.collector.keys import extended, sorted_keys
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
@@ -227,8 +227,8 @@ class Walk(EdgeReader):
     def _link(self, edge: Edge, batches: list[Batch]) -> None:
         """Want what rows of some batches, to which the same rules apply, link to."""
         target: Any = edge.target
-        links, source = edge.field.remote_field.through, f"{edge.field.m2m_field_name()}_id"
-        column = f"{edge.field.m2m_reverse_field_name()}_id"
+        links = edge.field.remote_field.through
+        source, column = link_columns(edge)
         for keys in self.chunks(edge.source, chain.from_iterable(batch.keys for batch in batches)):
             values = set(self.rows(links).filter(among(source, keys)).values_list(column, flat=True).distinct())
             self._want(batches[0], edge, target, target._meta.pk.attname, values)

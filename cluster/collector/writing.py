@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.models import AutoField, CompositePrimaryKey, Model, signals
 from django.db.models.deletion import Collector
 
-from cluster.collector.edges import Edge, falls_in_database
+from cluster.collector.edges import Edge, falls_in_database, link_columns
 from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
 from cluster.collector.report import Report
@@ -245,8 +245,3 @@ def key_in(model: type[Model], row: dict[str, Any]) -> Any:
     """Return the key in a row given by attname."""
     parts = tuple(row[attname] for attname in key_attnames(model))
     return parts if isinstance(model._meta.pk, CompositePrimaryKey) else parts[0]
-
-
-def link_columns(edge: Edge) -> tuple[str, str]:
-    """Return the attnames of source and target in the links of a many-to-many."""
-    return f"{edge.field.m2m_field_name()}_id", f"{edge.field.m2m_reverse_field_name()}_id"
