@@ -33,7 +33,6 @@ class Group:
     pairs: list[Pair] = field(default_factory=list)
     rows: RowPlan | None = None
     using: str | None = None
-
     states: list[ClusterState | None] | None = None
 
     def in_memory(self, relation: Relation) -> tuple[list[tuple[Data, Sequence[Model]]], list[Pair]]:

@@ -43,7 +43,8 @@ class Snapshot:
     """One walk down through clusters.
 
     Attributes:
-        groups: What is on the level below, by class, path and database.
+        groups: What is on the level below: instances by class and path, rows by what they point with, path and
+            database.
         asks_roots: Whether the roots' own ``serializable_data()`` is asked; not where that is what called.
         walked: The parents of each relation, to notice a cluster that contains itself.
         by_hand: The objects whose class has a ``serializable_data()`` of its own, and where its result goes.
@@ -112,7 +113,10 @@ class Snapshot:
             self._add_instances(data[relation.name], objects, path)
         attname = relation.field.target_field.attname
         for using, same in group.by_database(live, attname, self.options.using).items():
-            into = {value: data[relation.name] for value, data in same}
+            # Lists, as the same row may be there more than once.
+            into: dict[Any, list[list[Data]]] = {}
+            for value, data in same:
+                into.setdefault(value, []).append(data[relation.name])
             for queryset in live_children(relation, into, using):
                 self._add_live(relation, queryset, into, path, using)
 
@@ -128,21 +132,26 @@ class Snapshot:
             if group.plan.writes_itself:
                 self.by_hand.append((child, into, len(into) - 1))
 
-    def _add_live(self, relation: Relation, queryset: Any, into: dict[Any, list[Data]], path: str, using: str) -> None:
+    def _add_live(
+        self, relation: Relation, queryset: Any, into: dict[Any, list[list[Data]]], path: str, using: str
+    ) -> None:
         plan = self._plan(relation.related_model, path)
         rows = row_plan_for(plan, queryset, relation)
         if rows is None:
             for child in queryset:
-                self._add_instances(into[getattr(child, relation.field.attname)], [child], path)
+                for siblings in into[getattr(child, relation.field.attname)]:
+                    self._add_instances(siblings, [child], path)
             return
         pairs = []
         parent = rows.parent
         for row in queryset.values_list(*rows.attnames):
-            data = rows.data_of(row)
-            into[row[parent]].append(data)
-            pairs.append((row, data))
+            for siblings in into[row[parent]]:
+                data = rows.data_of(row)
+                siblings.append(data)
+                pairs.append((row, data))
         if pairs and (plan.children or plan.links):
-            self.groups[relation.related_model, path, using, id(into)] = Group(plan, path, pairs, rows, using)
+            group = self.groups.setdefault((relation.field, path, using), Group(plan, path, rows=rows, using=using))
+            group.pairs += pairs
 
     def _refuse_cycle(self, relation: Relation, pairs: list[Pair]) -> None:
         """Refuse to go down a relation again from an object from which it was gone down on an upper level."""
@@ -165,7 +174,7 @@ class Snapshot:
         for using, same in group.by_database(live, source_field(relation).attname, self.options.using).items():
             found = live_links(relation, [value for value, _ in same], using)
             for value, data in same:
-                data[relation.name] = found.get(value, [])
+                data[relation.name] = list(found.get(value, ()))
 
     def _key_of_target(self, plan: ModelPlan, relation: Relation, target: Model) -> Any:
         key = key_data(plan, target)

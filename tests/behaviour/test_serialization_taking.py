@@ -14,6 +14,7 @@ from django.db.models import F, Prefetch
 from django.test import override_settings
 
 from cluster.errors import ClusterCycleError, SerializedDataError
+from cluster.saving.reading import CHUNK
 from cluster.serialization import get_field_value, get_serializable_data_for_fields, serializable_data_for
 from cluster.testing import logged_statements
 from tests.support import build_band, build_full_band
@@ -32,9 +33,12 @@ from tests.testapp.models import (
     Node,
     Playlist,
     Show,
+    Song,
     Stop,
     Ticket,
     Tour,
+    TouringBand,
+    Verse,
 )
 from tests.upgrade.app.models import Archive, Ledger, Mood, Poster, Strip
 
@@ -102,6 +106,47 @@ def test_as_many_queries_are_made_for_many_as_for_one(django_assert_num_queries)
         together = serializable_data_for(bands)
 
     assert together == [band.serializable_data() for band in bands]
+
+
+@pytest.mark.django_db
+def test_a_row_that_is_given_twice_has_its_children_and_links_in_both_data():
+    band = build_full_band()
+    band.save()
+
+    first, second = serializable_data_for([Band.objects.get(pk=band.pk), Band.objects.get(pk=band.pk)])
+
+    assert first == second == band.serializable_data()
+    assert first["albums"][0]["songs"]
+    assert first["genres"]
+    assert first["genres"] is not second["genres"]
+
+
+@pytest.mark.django_db
+def test_children_of_parents_of_several_classes_are_gone_down_from_together():
+    roots = [kind(albums=[Album(title="-", songs=[Song(title="-")])]) for kind in (Band, TouringBand)]
+    for root in roots:
+        root.save()
+
+    stored = [type(root).objects.get(pk=root.pk) for root in roots]
+    with logged_statements() as log:
+        live = serializable_data_for(stored)
+
+    assert live == [root.serializable_data() for root in roots]
+    assert len(log.of("SELECT", "testapp_song")) == 1
+
+
+@pytest.mark.django_db
+def test_more_parents_than_one_statement_takes_have_everything_below_their_children():
+    band = Band.objects.create(name="Residents")
+    Album.objects.bulk_create(Album(band=band, title="-", position=number) for number in range(CHUNK + 1))
+    albums = list(Album.objects.order_by("position"))
+    Song.objects.bulk_create(Song(album=album, title="-") for album in albums)
+    for album in (albums[0], albums[-1]):
+        Verse.objects.create(song=album.songs.get(), position=1)
+
+    found = band.serializable_data()["albums"]
+
+    assert [len(album["songs"][0]["verses"]) for album in found] == [1, *[0] * (CHUNK - 1), 1]
 
 
 @pytest.mark.django_db
