@@ -18,6 +18,7 @@ from cluster.comparing.changes import Change, FieldChanged, Linked, RowMoved, St
 from cluster.comparing.shape import NO_VALUE, is_key, shape_of
 from cluster.relations.natural import natural_fields
 from cluster.saving.frozen import hashable
+from cluster.saving.reading import chunks
 from cluster.serialization.incoming import in_current_zone
 
 Targets = dict[type[Model], dict[Any, str]]
@@ -136,8 +137,8 @@ def _read_targets(changes: Iterable[Change], using: str | None) -> Targets:
                 wanted.setdefault(field.related_model, set()).add(shape_of(field.related_model).comparable_key(key))
     found: Targets = {}
     for model, keys in wanted.items():
-        manager = model._base_manager if using is None else model._base_manager.using(using)
-        found[model] = {row.pk: str(row) for row in manager.filter(pk__in=keys)}
+        rows = model._base_manager.using(using)
+        found[model] = {row.pk: str(row) for some in chunks(keys) for row in rows.filter(pk__in=some)}
     return found
 
 

@@ -13,6 +13,7 @@ from django.db.models import CharField, ForeignKey, Model, SlugField, TextField
 from cluster.copying.options import Choices, Unique, joined
 from cluster.copying.plans import copy_plan, is_made_key, is_parent_link, makes_new_values
 from cluster.errors import Problem, UniqueCopyError
+from cluster.saving.reading import chunks
 from cluster.saving.unique import UniqueSet, unique_sets
 
 # So many names are tried per query.
@@ -127,10 +128,10 @@ class UniqueValues:
                     setattr(clash.copied, unique_field.attname, free)
 
     def _stored(self, unique_field: Any, source: Model, names: list[str]) -> set[str]:
-        manager = unique_field.model._base_manager.using(self.choices.using or source._state.db)
         attname = unique_field.attname
-        rows = manager.filter(**{f"{attname}__in": names}).values_list(attname, flat=True)
-        return {value.casefold() for value in rows}
+        manager = unique_field.model._base_manager.using(self.choices.using or source._state.db)
+        values = manager.values_list(attname, flat=True)
+        return {value.casefold() for some in chunks(names) for value in values.filter(**{f"{attname}__in": some})}
 
 
 @cache

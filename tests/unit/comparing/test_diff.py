@@ -23,6 +23,7 @@ from cluster.comparing import (
 )
 from cluster.comparing.shape import same_json
 from cluster.errors import SerializedDataError
+from cluster.saving.reading import CHUNK
 from tests.support import seconds_of
 from tests.testapp.models import Album, Band, CatalogueItem, Country, Genre, Label, Node, Playlist, Show, Tour
 from tests.upgrade.app.models import Archive, Letter
@@ -497,6 +498,16 @@ def test_html_speaks_the_words_of_the_models(django_assert_num_queries):
     assert '<span class="cluster-diff-row">Member Rick</span>' in lines
     assert '<span class="cluster-diff-place">moved from place 1 to 2</span>' in lines
     assert '<span class="cluster-diff-row">Album Stage Fright</span>' in lines
+
+
+@pytest.mark.django_db
+def test_html_names_more_objects_than_one_statement_takes(django_assert_num_queries):
+    after = band(genres=list(range(1, CHUNK + 2)))
+
+    with django_assert_num_queries(2):
+        html = diff(band(), after, model=Band).as_html()
+
+    assert html.count("<ins>") == CHUNK + 1
 
 
 def test_html_of_no_difference_says_so():

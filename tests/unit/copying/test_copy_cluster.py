@@ -8,7 +8,9 @@ import pytest
 from django.core.exceptions import FieldError
 
 from cluster.copying import copy_cluster
+from cluster.copying.unique import TRIES
 from cluster.errors import UniqueCopyError
+from cluster.saving.reading import CHUNK
 from cluster.testing import logged_statements
 from tests.support import build_band, build_full_band, rel_of, stored_rows
 from tests.testapp.models import (
@@ -509,6 +511,16 @@ def test_a_suffix_is_looked_for_until_one_is_free(django_assert_num_queries):
         copied, _ = show.copy_cluster(unique="suffix")
 
     assert copied.title == "Help! (copy 10)"
+
+
+def test_suffixes_are_looked_for_with_no_more_names_than_one_statement_takes(django_assert_num_queries):
+    number = CHUNK // TRIES + 1
+    country = Country(code="AT", name="Austria", cities=[City(slug=f"city-{index}") for index in range(number)])
+
+    with django_assert_num_queries(2):
+        copied, _ = country.copy_cluster(unique={"cities.slug": "suffix"})
+
+    assert [city.slug for city in copied.cities.all()] == [f"city-{index}-copy" for index in range(number)]
 
 
 def test_a_value_that_is_no_text_gets_no_suffix():
