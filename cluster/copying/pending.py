@@ -61,7 +61,7 @@ def write_pending(root: Model, *, using: str) -> None:
         else:
             _write_by_manager(same, using)
     if ready:
-        transaction.on_commit(Forget(root, ready), using=using)
+        transaction.on_commit(Forget(root, frozenset(ready)), using=using)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Forget:
     """Drops links that are written from what is pending, once their transaction is committed."""
 
     root: Model
-    written: list[PendingLinks]
+    written: frozenset[PendingLinks]
 
     def __call__(self) -> None:
         left = tuple(each for each in self.root.__dict__.get(PENDING, ()) if each not in self.written)
