@@ -48,7 +48,8 @@ def copy_cluster(
         instance: The cluster.
         exclude_fields: Fields, which get their defaults, and relations that are not copied; those further down are
             named by path, such as ``"albums.songs"``. A model that inherits from that of children is named as well,
-            such as ``"acts.dance"``: its rows are copied as what they inherit from.
+            such as ``"acts.dance"``: its rows are copied as what they inherit from. A single name that the model does
+            not have is passed over, so that many models can share a list.
         times: How many copies to make.
         **options: See ``CopyOptions``.
 
@@ -57,7 +58,7 @@ def copy_cluster(
 
     Raises:
         UniqueCopyError: A child has a key that has to be given, or ``unique`` says so.
-        FieldError: ``overrides`` or ``unique`` names a path that leads nowhere.
+        FieldError: ``overrides`` or ``unique`` names a path that leads nowhere, or ``exclude_fields`` one with a dot.
         NotInMemoryError: A child is of two models at once of which none inherits from the other.
     """
     tree = SourceTree(Choices.of(exclude_fields, options))
@@ -99,6 +100,7 @@ def copy_child_relation(
     Raises:
         LookupError: There is no such relation.
         TypeError: The target has no such relation.
+        FieldError: An option names a path that leads nowhere.
     """
     relation = _relation(instance, child_relation)
     return _copy_children(instance, [relation], target, Choices.of(None, options), commit=commit, append=append)
@@ -118,7 +120,8 @@ def copy_all_child_relations(
     Args:
         instance: Whose children are copied.
         target: Who gets the copies.
-        exclude: Names of relations that are not copied, and paths of fields and relations further down.
+        exclude: Names of relations that are not copied, and paths of fields and relations further down. A single name
+            that the model does not have is passed over, so that many models can share a list.
         commit: Whether the relations are written at once, in one transaction.
         append: Whether the copies join the children that ``target`` has, or replace them.
         **options: See ``CopyOptions``; paths start at ``instance``.
@@ -128,6 +131,7 @@ def copy_all_child_relations(
 
     Raises:
         TypeError: The target has not all of the relations.
+        FieldError: An option names a path that leads nowhere.
     """
     choices = Choices.of(exclude, options)
     relations = [each for each in relations_of(type(instance)).children if each.name not in choices.exclude]

@@ -54,8 +54,11 @@ class Choices:
 
         Raises:
             ValueError: An option has a value that it cannot have.
-            TypeError: What is left out is one text and not several.
+            TypeError: What is left out is one text and not several, or there is no such option.
         """
+        for name in options.keys() - CopyOptions.__optional_keys__:
+            known = ", ".join(sorted(CopyOptions.__optional_keys__))
+            raise TypeError(f"Cannot copy with an option {name!r}: the options are {known}.")
         if isinstance(exclude, str):
             raise TypeError(f"{exclude!r} is one text; give a list of the names to leave out: [{exclude!r}].")
         given = {name: value for name, value in options.items() if value is not None}

@@ -14,13 +14,19 @@ Kinds = set[type[Model]]
 
 
 def refuse_unknown_paths(model: type[Model], choices: Choices) -> None:
-    """Refuse overrides and strategies for paths that lead nowhere.
+    """Refuse overrides, strategies and exclusions for paths that lead nowhere.
 
-    What is left out may be named in vain, as by a list that many models share.
+    A single name may be left out in vain: lists of these are shared by many models, as that of Wagtail's pages, which
+    names fields that only some of them have. A path with a dot was written for this cluster.
 
     Raises:
         FieldError: There is no such relation, or no such field.
     """
+    for left_out in choices.exclude:
+        way, _, name = left_out.rpartition(".")
+        kinds = _kinds_at(model, way, left_out)
+        if way and not any(name in _names_in(kind) for kind in kinds):
+            raise _unknown(left_out, kinds, name)
     for path in choices.overrides:
         if isinstance(path, str):
             _kinds_at(model, path, path)
@@ -29,6 +35,11 @@ def refuse_unknown_paths(model: type[Model], choices: Choices) -> None:
         kinds = _kinds_at(model, way, path)
         if not any(field.name == name for kind in kinds for field in kind._meta.concrete_fields):
             raise _unknown(path, kinds, name)
+
+
+def _names_in(kind: type[Model]) -> set[str | None]:
+    """Return what of a model can be left out: fields, relations, and itself where it inherits."""
+    return {each.name for each in kind._meta.get_fields()}.union(relations_of(kind), [kind._meta.model_name])
 
 
 def _kinds_at(model: type[Model], way: str, path: str) -> Kinds:

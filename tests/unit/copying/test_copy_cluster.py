@@ -244,6 +244,40 @@ def test_a_path_that_leads_nowhere_is_an_error(option, message):
         assert str(error.value) == message
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("albums.sogns", "Cannot copy with an option for 'albums.sogns': Album has no 'sogns'."),
+        ("albms.songs", "Cannot copy with an option for 'albms.songs': Band has no 'albms'."),
+    ],
+    ids=["end", "way"],
+)
+def test_a_path_that_is_left_out_leads_somewhere(path, message):
+    band = build_band()
+
+    for copy in (band.copy_cluster, lambda exclude: band.copy_all_child_relations(Band(), exclude)):
+        with pytest.raises(FieldError) as error:
+            copy([path])
+        assert str(error.value) == message
+
+
+def test_whatever_a_model_has_can_be_left_out_by_path():
+    band = build_full_band()
+
+    copied, _ = band.copy_cluster(exclude_fields=["albums.songs", "albums.genres", "albums.label", "albums.boxset"])
+
+    assert [album.songs.count() + album.genres.count() for album in copied.albums.all()] == [0, 0]
+
+
+def test_an_option_of_another_name_is_an_error():
+    with pytest.raises(TypeError) as error:
+        build_band().copy_child_relation("members", Band(), exclude=["members.born"])
+
+    assert str(error.value) == (
+        "Cannot copy with an option 'exclude': the options are files, overrides, unique, using."
+    )
+
+
 def test_paths_may_lead_through_what_inherits_from_the_model_of_a_relation():
     hall = Hall(name="Fillmore", acts=[Dance(title="reel", style="folk"), Act(title="speech")])
 
@@ -253,9 +287,12 @@ def test_paths_may_lead_through_what_inherits_from_the_model_of_a_relation():
 
 
 def test_what_is_left_out_may_be_named_in_vain_but_not_as_one_text():
-    band = build_band()
+    band, target = build_band(), Band()
+
+    band.copy_all_child_relations(target, exclude=["no_such_name", "albums"])
 
     assert band.copy_cluster(exclude_fields=["no_such_name"])[0].members.count() == 2
+    assert (target.members.count(), target.albums.count()) == (2, 0)
     with pytest.raises(TypeError) as error:
         band.copy_cluster(exclude_fields="members")
 
