@@ -9,7 +9,7 @@ from django.db.models import Model
 from cluster.copying.links import SourceLinks, keys_of_link
 from cluster.copying.map import CopyMap
 from cluster.copying.pending import PendingLinks, leave_for_save
-from cluster.copying.plans import copy_plan
+from cluster.copying.plans import CopyPlan, copy_plan
 from cluster.copying.source import SourceChildren, SourceTree
 from cluster.copying.unique import UniqueValues
 from cluster.relations import HeldLinks, ensure_state
@@ -61,13 +61,21 @@ class Copier:
         values = plan.new_values(self.tree.values[id(row)], self.choices.files)
         overridden = frozenset(self.choices.overrides_for(row, path))
         self._overridden[id(row)] = overridden
-        if self.choices.exclude:
-            for name, place in plan.places.items():
-                if self.choices.excludes(path, name):
-                    values[place] = row._meta.get_field(name).get_default()  # type: ignore[union-attr]
+        for name in self._left_out(plan, path):
+            values[plan.places[name]] = row._meta.get_field(name).get_default()  # type: ignore[union-attr]
         copied = type(row)(*values)
         copied._state.db = row._state.db
         return copied
+
+    def _left_out(self, plan: CopyPlan, path: str) -> set[str]:
+        """Return the fields that rows at a path do not hand on; a generic key stands for both of its own."""
+        if not self.choices.exclude:
+            return set()
+        names = {name for name in plan.places if self.choices.excludes(path, name)}
+        for key in plan.generic_keys:
+            if self.choices.excludes(path, key.name):
+                names.update((key.ct_field, key.fk_field))
+        return names
 
     def is_overridden(self, row: Model, name: str) -> bool:
         """Whether the caller gave the value of a field of a row's copy."""
@@ -143,12 +151,14 @@ class Copier:
     def _point_keys(self, row: Model, copied: Any, path: str) -> None:
         """Make keys point at copies where their targets were copied, and at the same objects elsewhere."""
         plan = copy_plan(type(row))
+        left_out = self._left_out(plan, path)
         for field in plan.keys:
             is_parent_key = field.cache_name in copied._state.fields_cache
-            if not is_parent_key and not self.choices.excludes(path, field.name):
+            if not is_parent_key and field.name not in left_out:
                 self._point_key(field, row, copied)
         for field in plan.generic_keys:
-            if field.cache_name not in copied._state.fields_cache:
+            is_whole = left_out.isdisjoint((field.ct_field, field.fk_field))
+            if is_whole and field.cache_name not in copied._state.fields_cache:
                 self._point_generic_key(field, row, copied)
 
     def _point_key(self, field: Any, row: Model, copied: Any) -> None:

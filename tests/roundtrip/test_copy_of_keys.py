@@ -244,6 +244,22 @@ def test_a_generic_key_between_rows_points_at_the_copy(exhibition, exhibits):
     assert about == {"fragile": copied_exhibits(copied)["bowl"], "closed": copied}
 
 
+@pytest.mark.parametrize(
+    "left_out", [["remarks.about"], ["remarks.about_type", "remarks.about_id"]], ids=["by its name", "by its fields"]
+)
+@pytest.mark.parametrize("target", ["copied", "not copied"])
+def test_a_generic_key_can_be_left_out(left_out, target):
+    museum, hall = Museum.objects.create(name="Louvre"), Hall(name="east")
+    exhibition = Exhibition(title="gold", slug="gold", halls=[hall])
+    exhibition.save()
+    exhibition.remarks = [Remark(text="dark", about=hall if target == "copied" else museum)]
+
+    copied, _ = exhibition.copy_cluster(exclude_fields=left_out)
+
+    (remark,) = copied.remarks.all()
+    assert (remark.about_type, remark.about_id, remark.about) == (None, None, None)
+
+
 def test_a_generic_key_to_an_object_in_memory_points_at_its_copy():
     exhibition = Exhibition(title="Bronze", slug="bronze", halls=[Hall(name="east")])
     hall = exhibition.halls.get_object_list()[0]
