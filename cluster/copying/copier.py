@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -119,11 +120,7 @@ class Copier:
             if links.relation is None:
                 pending.append(PendingLinks(links.name, copied, tuple(targets)))
             else:
-                held = HeldLinks([each for each, _ in targets])
-                for each, extras in targets:
-                    if extras:
-                        held.give_defaults(each, extras)
-                ensure_state(copied).declare(links.name, held)
+                ensure_state(copied).declare(links.name, _held_links(targets))
         root = target if target is not None else self.map.copy_of(self.tree.rows[0][0])
         leave_for_save(root, pending)
 
@@ -217,6 +214,14 @@ class Copier:
                 if issubclass(source._meta.concrete_model, concrete)  # type: ignore[arg-type]
             }
         return found
+
+
+def _held_links(targets: Sequence[tuple[Model, dict[str, Any]]]) -> HeldLinks:
+    held = HeldLinks([target for target, _ in targets])
+    for target, extras in targets:
+        if extras:
+            held.give_defaults(target, extras)
+    return held
 
 
 def _is_same_row(source: Model, copied: Model) -> bool:

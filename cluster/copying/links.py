@@ -74,12 +74,11 @@ def _through(field: Any) -> Any:
 
 def _names(field: Any) -> list[str]:
     """Return the fields of the through model besides its key and the two keys of the link."""
-    meta = field.remote_field.through._meta
-    ends = {field.m2m_field_name(), field.m2m_reverse_field_name()}
+    ends = ends_of(field)
     return [
         each.attname
-        for each in meta.concrete_fields
-        if each.name not in ends and not each.primary_key and not each.generated
+        for each in _through(field)._meta.concrete_fields
+        if each not in ends and not each.primary_key and not each.generated
     ]
 
 
@@ -95,8 +94,8 @@ def _read_extras(field: Any, rows: Iterable[Model], using: str | None) -> dict[t
     saved = [row for row in rows if has_row(row)]
     if not saved:
         return {}
-    through: Any = field.remote_field.through
-    source, target = _ends(field)
+    through = _through(field)
+    source, target = ends_of(field)
     links = through._base_manager.using(using or saved[0]._state.db).values(
         source.attname, target.attname, *_names(field)
     )
@@ -107,8 +106,9 @@ def _read_extras(field: Any, rows: Iterable[Model], using: str | None) -> dict[t
     return found
 
 
-def _ends(field: Any) -> tuple[Any, Any]:
-    meta = field.remote_field.through._meta
+def ends_of(field: Any) -> tuple[Any, Any]:
+    """Return the two keys of the through model of a many-to-many: to the row that has the field, and to its target."""
+    meta = _through(field)._meta
     return meta.get_field(field.m2m_field_name()), meta.get_field(field.m2m_reverse_field_name())
 
 
@@ -125,7 +125,7 @@ def _extras_of(
     for target in targets:
         given = held.defaults_of(target) if isinstance(held, HeldLinks) else {}
         if not given and stored:
-            source, end = _ends(field)
+            source, end = ends_of(field)
             pair = (getattr(row, source.target_field.attname), getattr(target, end.target_field.attname))
             given = stored.get(pair, {})
         if given:

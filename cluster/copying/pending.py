@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.db.models import ManyToManyField, Model
 
+from cluster.copying.links import ends_of
 from cluster.saving.reading import chunks
 from cluster.signals import cluster_saved
 
@@ -77,25 +78,31 @@ class Forget:
 
 
 def _write_rows(field: Any, pending: list[PendingLinks], using: str) -> None:
+    """Write the rows of the through model that are not there yet; of several for the same two objects the last."""
     through: Any = field.remote_field.through
-    meta = through._meta
-    source = meta.get_field(field.m2m_field_name())
-    target = meta.get_field(field.m2m_reverse_field_name())
+    source, target = ends_of(field)
     links = through._base_manager.using(using).values_list(source.attname, target.attname)
     there: set[Any] = set()
     for wanted in chunks(getattr(each.copied, source.target_field.attname) for each in pending):
         there.update(links.filter(**{f"{source.attname}__in": wanted}))
-    rows = {}
+    rows = {
+        pair: through(**extras, **dict(zip((source.attname, target.attname), pair, strict=True)))
+        for pair, extras in _pairs_to_write(field, pending)
+        if pair not in there
+    }
+    through._base_manager.using(using).bulk_create(rows.values())
+
+
+def _pairs_to_write(field: Any, pending: list[PendingLinks]) -> Iterator[tuple[tuple[Any, Any], dict[str, Any]]]:
+    """Give the two values of each link with what goes with it; a symmetrical one is a link in both directions."""
+    source, target = ends_of(field)
     for each in pending:
         from_value = getattr(each.copied, source.target_field.attname)
         for linked, extras in each.targets:
             to_value = getattr(linked, target.target_field.attname)
-            pairs = [(from_value, to_value), (to_value, from_value)][: 2 if field.remote_field.symmetrical else 1]
-            for first, second in pairs:
-                if (first, second) not in there:
-                    keys = {source.attname: first, target.attname: second}
-                    rows[(first, second)] = through(**extras, **keys)
-    through._base_manager.using(using).bulk_create(rows.values())
+            yield (from_value, to_value), extras
+            if field.remote_field.symmetrical:
+                yield (to_value, from_value), extras
 
 
 def _write_by_manager(pending: list[PendingLinks], using: str) -> None:

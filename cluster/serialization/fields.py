@@ -52,16 +52,20 @@ def write_deferred(plan: ModelPlan, pairs: Iterable[Pair], using: str | None) ->
     for alias, same in by_database(pairs, using).items():
         stored = live_fields(plan.model, [instance for instance, _ in same], alias)
         for instance, data in same:
-            row = stored.get(instance.pk)
-            for name, attname, passed, convert, column in plan.written:
-                if attname in instance.__dict__:
-                    continue
-                if row is None:
-                    del data[name]
-                    continue
-                value = row[attname]
-                holder: Any = SimpleNamespace(_state=instance._state, **{attname: value})
-                data[name] = value if value.__class__ in passed else convert(column, holder, value)
+            _write_stored(plan, instance, data, stored.get(instance.pk))
+
+
+def _write_stored(plan: ModelPlan, instance: Model, data: Data, row: dict[str, Any] | None) -> None:
+    """Write the fields that an instance has not loaded from its row; without a row they are left out."""
+    for name, attname, passed, convert, column in plan.written:
+        if attname in instance.__dict__:
+            continue
+        if row is None:
+            del data[name]
+            continue
+        value = row[attname]
+        holder: Any = SimpleNamespace(_state=instance._state, **{attname: value})
+        data[name] = value if value.__class__ in passed else convert(column, holder, value)
 
 
 def key_data(plan: ModelPlan, instance: Model) -> Any:
