@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -165,18 +166,18 @@ class PlainColumn:
 
     def _with_new_ids(self, decoded: Decoded, value: Any) -> Any:
         target, ids = self.ids  # type: ignore[misc]
+        return ids.replaced(value, partial(self._new_id, decoded, target))
 
-        def new_key(old: Any) -> Any:
-            try:
-                new = self.decoder.keys.new(target, target._meta.pk.to_python(old))
-            except ValidationError:
-                return old
-            if new is PENDING:
-                decoded.later[self.attname] = (target, None)
-                return old
-            return type(old)(new) if isinstance(old, str | int) else new
-
-        return ids.replaced(value, new_key)
+    def _new_id(self, decoded: Decoded, target: Any, old: Any) -> Any:
+        """Return the new key for one in the value, in its form; as it is where there is none, or none yet."""
+        try:
+            new = self.decoder.keys.new(target, target._meta.pk.to_python(old))
+        except ValidationError:
+            return old
+        if new is PENDING:
+            decoded.later[self.attname] = (target, None)
+            return old
+        return type(old)(new) if isinstance(old, str | int) else new
 
 
 class KeyColumn:
