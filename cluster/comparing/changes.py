@@ -121,17 +121,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChanged(Change):
-    """A value of a row that is in both."""
+class ChangeOfField(Change):
+    """A difference in one field, whose name ends the path."""
 
-    kind: ClassVar[str] = "changed"
     field: str
-    before: Any
-    after: Any
 
     @property
     def path(self) -> str:
         return path_of(self.steps, self.field)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChanged(ChangeOfField):
+    """A value of a row that is in both."""
+
+    kind: ClassVar[str] = "changed"
+    before: Any
+    after: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,29 +166,19 @@ class RowMoved(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Linked(Change):
+class Linked(ChangeOfField):
     """A link that only the second cluster has; ``target`` is the key of the linked object."""
 
     kind: ClassVar[str] = "linked"
-    field: str
     target: Any
-
-    @property
-    def path(self) -> str:
-        return path_of(self.steps, self.field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unlinked(Change):
+class Unlinked(ChangeOfField):
     """A link that only the first cluster has; ``target`` is the key of the object that was linked."""
 
     kind: ClassVar[str] = "unlinked"
-    field: str
     target: Any
-
-    @property
-    def path(self) -> str:
-        return path_of(self.steps, self.field)
 
 
 def path_of(steps: tuple[Step, ...], name: str | None = None) -> str:
