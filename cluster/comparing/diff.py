@@ -97,8 +97,7 @@ def diff_from_database(instance: Model, *, using: str | None = None) -> Diff:
     Raises:
         DoesNotExist: The instance has no row.
     """
-    manager = type(instance)._base_manager
-    stored = (manager if using is None else manager.using(using)).get(pk=instance.pk)
+    stored = type(instance)._base_manager.using(using).get(pk=instance.pk)
     return diff(stored, instance, using=using)
 
 

@@ -67,10 +67,10 @@ class LinkedObjects:
     def want_for(self, located: Located) -> None:
         """Note what the changes of one row link to, the rows that it adds included."""
         for name, links in located.difference.links.items():
-            self._want(located.shape, name, links.linked, path_of(located.difference.steps, name))
+            self._want(located.shape, name, links.linked, _path(located, name))
         for name, edit in located.lists.items():
             for _, data in edit.added:
-                self._want_below(located.shape.child(name), data, path_of(located.difference.steps, name))
+                self._want_below(located.shape.child(name), data, _path(located, name))
 
     def _want(self, shape: Shape, name: str, keys: Iterable[Any], path: str) -> None:
         target = shape.target(name)
@@ -94,7 +94,7 @@ class LinkedObjects:
             if is_key(model, key):
                 by_model.setdefault(model, []).append(key)
         for model, wanted_keys in by_model.items():
-            manager = model._base_manager if self.using is None else model._base_manager.using(self.using)
+            manager = model._base_manager.using(self.using)
             for keys in chunks(wanted_keys):
                 self.found.update({(model, row.pk): row for row in manager.filter(pk__in=keys)})
         for wanted, path in self.wanted.items():

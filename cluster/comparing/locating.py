@@ -133,7 +133,7 @@ class Locator:
         """Return where the row of a step is: by key, else at its place if it is known by the same name."""
         there = rows[step.index] if step.index < len(rows) else None
         if step.key is None:
-            return step.index if there is not None and _label(shape, there) == step.label else None
+            return step.index if there is not None and shape.label_of(there) == step.label else None
         if there is not None and shape.key_of(there) == step.key:
             return step.index
         return self._places_by_key(shape, rows).get(step.key)
@@ -151,11 +151,6 @@ class Locator:
         if problem not in self.missing:
             self.missing.add(problem)
             self.problems.append(problem)
-
-
-def _label(shape: Shape, row: Row) -> str:
-    label = row.get(shape.label_name) if shape.label_name else None
-    return str(label) if label else ""
 
 
 def locate(difference_rows: Sequence[RowDifference], model: Any, root: Row) -> list[Located]:

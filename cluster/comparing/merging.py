@@ -14,7 +14,7 @@ from cluster.comparing.diff import Comparable, model_of, snapshot_of
 from cluster.comparing.diffing import ABSENT, is_changed, is_same_leaf
 from cluster.comparing.rows import CONTAINERS, copied_row, copied_value
 from cluster.comparing.shape import Row, Shape, same_value, shape_of
-from cluster.comparing.siblings import Sibling, ordered_siblings, siblings_of
+from cluster.comparing.siblings import Sibling, Siblings, ordered_siblings, siblings_of
 from cluster.comparing.trails import Trail, checked_list, checked_row, checked_rows, root_trail
 
 NOTHING: Row = {}
@@ -234,7 +234,7 @@ class Merger:
         side = self._settle(conflict)
         return (sibling.mine if side == "mine" else sibling.theirs) is not None
 
-    def _settle_order(self, task: Task, name: str, siblings: Any) -> Side:
+    def _settle_order(self, task: Task, name: str, siblings: Siblings) -> Side:
         shape = task.shape.child(name)
         orders = {
             side: [shape.key_of(getattr(each, side)[1]) for each in siblings.common_in(side)]

@@ -114,6 +114,11 @@ class Shape:
             return key
         return hashable(comparable_key(self.fields["pk"], key))
 
+    def label_of(self, row: Row) -> str:
+        """Return what people know a row by, or an empty text."""
+        label = row.get(self.label_name) if self.label_name else None
+        return str(label) if label else ""
+
     def keys_among_siblings(self, parent_name: str | None) -> tuple[tuple[str, ...], ...]:
         """Return the sets of fields that tell a row from its siblings, the field that points at the parent left out."""
         keys = self.sibling_keys.get(parent_name)

@@ -44,8 +44,7 @@ def root_trail(shape: Shape, row: Row) -> Trail:
 
 def step_to(shape: Shape, relation: str, index: int, row: Row) -> Step:
     """Return the step to a row, with what people know it by."""
-    label = row.get(shape.label_name) if shape.label_name else None
-    return Step(relation, index, shape.key_of(row), str(label) if label else "")
+    return Step(relation, index, shape.key_of(row), shape.label_of(row))
 
 
 def checked_row(trail: Trail) -> Row:
