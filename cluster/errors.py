@@ -59,10 +59,10 @@ class StaleClusterError(ClusterError, DatabaseError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with serialized data.
+    """One thing wrong with the data, the copy or the diff that an error is about.
 
     Attributes:
-        path: Where it is, as a JSON path such as ``$.albums[2].songs[0].title``.
+        path: Where it is: in data a JSON path such as ``$.albums[2].songs[0].title``, else one without the ``$``.
         message: A full sentence that names the value and the way out.
     """
 
@@ -73,31 +73,31 @@ class Problem:
         return f"{self.path}: {self.message}"
 
 
-class UniqueCopyError(ClusterError, IntegrityError):
+class _ProblemsError(ClusterError):
+    """An error that tells everything that is wrong at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UniqueCopyError(_ProblemsError, IntegrityError):
     """A copy would have the value of its source in a field that must be unique.
 
     Attributes:
         problems: Every such field, with its path in the source.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
 
-
-class DiffMismatchError(ClusterError, ValueError):
+class DiffMismatchError(_ProblemsError, ValueError):
     """A diff that was to be applied to something that is not what the diff starts from.
 
     Attributes:
         problems: Everything that does not fit, with its path.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
 
-
-class SerializedDataError(ClusterError, DeserializationError):
+class SerializedDataError(_ProblemsError, DeserializationError):
     """Serialized data that cannot be loaded.
 
     Attributes:
@@ -105,10 +105,7 @@ class SerializedDataError(ClusterError, DeserializationError):
     """
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
-        if isinstance(problems, str):
-            problems = [Problem("$", problems)]
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__([Problem("$", problems)] if isinstance(problems, str) else problems)
 
     @property
     def path(self) -> str:
