@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.serializers.base import DeserializationError
 from django.db import DatabaseError, IntegrityError, NotSupportedError
@@ -79,6 +80,10 @@ class _ProblemsError(ClusterError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Of what `Exception` would pickle, the text, no problem can be made again.
+        return type(self), (self.problems,)
 
 
 class UniqueCopyError(_ProblemsError, IntegrityError):
