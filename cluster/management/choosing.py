@@ -79,8 +79,10 @@ def chosen_collector(options: dict[str, Any]) -> Collector:
         raise CommandError(f"{model._meta.label} has a composite key; collect its rows in code.")
     keys = root_keys(model, options["primary_keys"])
     roots = model._base_manager.using(options["database"]).filter(among("pk", keys))
-    if (number := roots.count()) != len(keys):
-        raise CommandError(f"Of the {len(keys)} keys of {model._meta.label}, {number} are in the database.")
+    stored = set(roots.values_list("pk", flat=True))
+    if len(stored) != len(keys):
+        missing = ", ".join(sorted(str(key) for key in keys - stored))
+        raise CommandError(f"The database {options['database']!r} has no {model._meta.label} with key {missing}.")
     collector, extra = collector_class(options["rules"])
     try:
         return collector(roots, using=options["database"], **extra)
