@@ -27,6 +27,7 @@ from django.db.models import (
 from cluster._compat import is_pk_set
 from cluster.fields.reading import objects_in
 from cluster.relations import relations_of
+from cluster.relations.builtin import is_builtin
 from cluster.relations.describe import kinds_of_owners
 from cluster.relations.natural import keys_by_name, natural_key_of
 from cluster.relations.per_model import PerModel
@@ -126,14 +127,9 @@ def _read_of(field: Any) -> Read:
         return (field.name, field.attname, _file_name)
     if isinstance(field, BinaryField):
         return (field.name, field.attname, Printed(field))
-    if isinstance(field, ForeignKey) or (isinstance(field, (*SIMPLE, JSONField)) and _is_djangos_own(field)):
+    if isinstance(field, ForeignKey) or (isinstance(field, (*SIMPLE, JSONField)) and is_builtin(type(field))):
         return (field.name, field.attname, None)
     return (field.name, field.attname, Printed(field))
-
-
-def _is_djangos_own(field: Any) -> bool:
-    """Whether the values are those of a built-in field, and not of a class that a custom field has for them."""
-    return type(field).__module__.startswith("django.db.models.")
 
 
 class Printed:

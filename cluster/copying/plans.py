@@ -32,6 +32,7 @@ from django.db.models.fields.proxy import OrderWrt
 
 from cluster.copying.files import StoredFile
 from cluster.copying.options import Files
+from cluster.relations.builtin import is_builtin
 
 Change = Callable[[Any, Files], Any]
 
@@ -117,16 +118,11 @@ def _change_of(field: Any) -> Change | None:
         return _none
     if isinstance(field, FileField):
         return CopiedFile(field)
-    if isinstance(field, (*UNCHANGEABLE, ForeignKey)) and _is_djangos_own(field):
+    if isinstance(field, ForeignKey) or (isinstance(field, UNCHANGEABLE) and is_builtin(type(field))):
         return None
     if isinstance(field, BinaryField):
         return _bytes
     return _deep_copy
-
-
-def _is_djangos_own(field: Any) -> bool:
-    """Whether the values are those of a built-in field, and not of a class that a custom field has for them."""
-    return isinstance(field, ForeignKey) or type(field).__module__.startswith("django.db.models.")
 
 
 def is_made_key(field: Any) -> bool:

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Field, FileField, JSONField, Model
 from django.db.models.fields.files import FieldFile
 
+from cluster.relations.builtin import is_builtin
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -55,7 +57,7 @@ def is_made_on_save(field: Any) -> bool:
 @cache
 def _defines_pre_save(field_class: type[Field[Any, Any]]) -> bool:
     definer = next(each for each in field_class.__mro__ if "pre_save" in each.__dict__)
-    return not definer.__module__.startswith("django.db.models.")
+    return not is_builtin(definer)
 
 
 def has_own_pre_save(field: Any) -> bool:

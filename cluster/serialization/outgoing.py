@@ -13,7 +13,6 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,6 +40,7 @@ from django.utils.encoding import is_protected_type
 
 from cluster.errors import SerializedDataError
 from cluster.relations import ParentalField
+from cluster.relations.builtin import is_builtin
 from cluster.relations.natural import natural_fields, natural_key_of, takes_names
 from cluster.serialization.json_data import copy_of_json
 
@@ -72,7 +72,7 @@ def outgoing(field: Any) -> Outgoing:
     for kind, base in _KINDS:
         if isinstance(field, base) and _is_as_in(field, base):
             return kind
-    return _PLAIN if _is_as_in(field, Field) or _is_builtin(field.__class__) else CUSTOM
+    return _PLAIN if _is_as_in(field, Field) or is_builtin(field.__class__) else CUSTOM
 
 
 def _is_as_in(field: Any, base: Any) -> bool:
@@ -80,15 +80,10 @@ def _is_as_in(field: Any, base: Any) -> bool:
     return all(getattr(type(field), name) is getattr(base, name) for name in ("value_to_string", "value_from_object"))
 
 
-@cache
-def _is_builtin(field_class: Any) -> bool:
-    return str(field_class.__module__).startswith("django.db.models.")
-
-
 def comes_as_data(field: Any) -> bool:
     """Whether what a database gives for a field is data as it is."""
     holder = _key_field(field)
-    return _is_builtin(holder.__class__) and holder.get_internal_type() in STORED_AS_DATA
+    return is_builtin(holder.__class__) and holder.get_internal_type() in STORED_AS_DATA
 
 
 # Null is among the data.
@@ -243,7 +238,7 @@ def _of_target(field: Any, instance: Model, value: Any) -> Any:
     """
     target = _key_field(field)
     kind = outgoing(target)
-    if value.__class__ in kind.passed or (isinstance(value, str) and not _is_builtin(target.__class__)):
+    if value.__class__ in kind.passed or (isinstance(value, str) and not is_builtin(target.__class__)):
         return value
     holder: Any = SimpleNamespace(**{target.attname: value})
     return kind.convert(target, holder if kind is CUSTOM else instance, value)
