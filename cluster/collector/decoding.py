@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import BinaryField, CompositePrimaryKey, Model
+from django.db.models import BinaryField, Model
 
 from cluster.collector.content_types import ContentTypes
 from cluster.collector.edges import Edge, Edges, concrete, edges_of, has_natural_key
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
+from cluster.collector.keys import is_composite
 from cluster.collector.naming import Names
 from cluster.collector.reading import FileRow
 
@@ -131,7 +132,7 @@ class Table:
     def key_of(self, row: FileRow, values: dict[str, Any]) -> Any:
         """Return the key under which a row with decoded values is stored if it keeps its key; follows keys in it."""
         key: Any = self.model._meta.pk
-        if isinstance(key, CompositePrimaryKey):
+        if is_composite(self.model):
             parts: list[Any] = list(key)
             return tuple(values[part.attname] for part in parts)
         return self.decoder.pointed(key).get(row.key, row.key) if key.remote_field else row.key

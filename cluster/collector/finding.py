@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import CompositePrimaryKey, Model
+from django.db.models import Model
 
 from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded
@@ -143,8 +143,3 @@ def same_value(field: Any, one: Any, other: Any) -> bool:
         return True
     plain = plain_value(field)
     return encode(plain(one)) == encode(plain(other))
-
-
-def is_composite(model: type[Model]) -> bool:
-    """Whether a model's key has several parts."""
-    return isinstance(model._meta.pk, CompositePrimaryKey)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import CompositePrimaryKey, Model
+from django.db.models import Model
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edge_reader import Limits
 from cluster.collector.edges import Edge, Kind, concrete
-from cluster.collector.keys import extended, in_order
+from cluster.collector.keys import extended, in_order, is_composite
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
 from cluster.collector.walk import Batch, Walk
@@ -164,7 +164,7 @@ class HeldWalk(Walk):
         """Return the key of an instance, or make a provisional one, and note it."""
         field: Any = instance._meta.pk
         key = instance.pk
-        if isinstance(field, CompositePrimaryKey):
+        if is_composite(type(instance)):
             fields: list[Any] = list(field)
             key = tuple(self._value(part, instance) for part in fields)
         elif field.remote_field and key is None:
@@ -206,7 +206,7 @@ class HeldWalk(Walk):
         self._point_at_held(model, held.instance, values)
         for table in tables_of(model):
             row = {field.attname: values.get(field.attname) for field in insertable(table)}
-            if not isinstance(table._meta.pk, CompositePrimaryKey):
+            if not is_composite(table):
                 row[table._meta.pk.attname] = held.key
             self.held[table][held.key] = row
 

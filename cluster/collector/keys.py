@@ -48,10 +48,15 @@ def chunk_size_for(model: type[Model], size: int, using: str) -> int:
     return size if not limit else max(1, min(size, (limit - 10) // width))
 
 
+def is_composite(model: type[Model]) -> bool:
+    """Whether a model's key has several parts."""
+    return isinstance(model._meta.pk, CompositePrimaryKey)
+
+
 def key_from_json(model: type[Model], value: Any) -> Any:
     """Return a primary key as Python has it from what a file has."""
     key: Any = model._meta.pk
-    if isinstance(key, CompositePrimaryKey):
+    if is_composite(model):
         parts: list[Any] = list(key)
         return tuple(part.to_python(piece) for part, piece in zip(parts, value, strict=True))
     return key.to_python(value)

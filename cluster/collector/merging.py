@@ -13,8 +13,9 @@ from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
 from cluster.collector.edge_reader import Limits
 from cluster.collector.edges import Edge
-from cluster.collector.finding import differences, is_composite
+from cluster.collector.finding import differences
 from cluster.collector.keymap import PENDING
+from cluster.collector.keys import is_composite
 from cluster.collector.modes import Mode
 from cluster.collector.unique import unique_attnames
 from cluster.collector.walk import Walk

@@ -13,8 +13,9 @@ from django.db.models import AutoField, Model
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded, Decoder
 from cluster.collector.edges import concrete
-from cluster.collector.finding import Finder, is_composite
+from cluster.collector.finding import Finder
 from cluster.collector.keymap import PENDING, KeyMap
+from cluster.collector.keys import is_composite
 from cluster.collector.reading import Document, Models
 from cluster.collector.report import Report
 from cluster.collector.rules import PLAIN_RULES, Rule

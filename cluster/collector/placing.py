@@ -10,8 +10,9 @@ from django.db.models import Model
 
 from cluster.collector.decoding import Decoded, Decoder, as_stored
 from cluster.collector.edges import concrete, pointed_fields
-from cluster.collector.finding import is_composite, same_value
+from cluster.collector.finding import same_value
 from cluster.collector.keymap import PENDING
+from cluster.collector.keys import is_composite
 from cluster.collector.linking import Linker
 from cluster.collector.modes import Mode, is_blocked
 from cluster.collector.reading import FileRow

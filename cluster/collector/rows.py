@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db.models import CompositePrimaryKey, Field, ForeignKey, Model
+from django.db.models import Field, ForeignKey, Model
 from django.utils.encoding import is_protected_type
 
 from cluster.collector.edges import Edge, has_natural_key
+from cluster.collector.keys import is_composite
 from cluster.collector.literals import among
 from cluster.collector.walk import Walk
 from cluster.serialization.encoding import ClusterJSONEncoder
@@ -57,7 +58,7 @@ def converted(convert: Convert, values: Sequence[Any]) -> Sequence[Any]:
 def plain_key(model: type[Model]) -> Convert:
     """Return the function that turns a primary key into what a serializer writes."""
     key: Any = model._meta.pk
-    if not isinstance(key, CompositePrimaryKey):
+    if not is_composite(model):
         return plain_value(key)
     parts = [plain_value(part) for part in key]
     return lambda values: [part(value) for part, value in zip(parts, values, strict=True)]

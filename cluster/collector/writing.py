@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.management.color import no_style
 from django.db import connections
-from django.db.models import AutoField, CompositePrimaryKey, Model, signals
+from django.db.models import AutoField, Model, signals
 from django.db.models.deletion import Collector
 
 from cluster.collector.edges import Edge, falls_in_database, link_columns
-from cluster.collector.keys import chunk_size_for
+from cluster.collector.keys import chunk_size_for, is_composite
 from cluster.collector.literals import among
 from cluster.collector.report import Report
 from cluster.saving.reading import chunks
@@ -244,4 +244,4 @@ def split(key: Any) -> tuple[Any, ...]:
 def key_in(model: type[Model], row: dict[str, Any]) -> Any:
     """Return the key in a row given by attname."""
     parts = tuple(row[attname] for attname in key_attnames(model))
-    return parts if isinstance(model._meta.pk, CompositePrimaryKey) else parts[0]
+    return parts if is_composite(model) else parts[0]
