@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded
@@ -35,30 +35,28 @@ class Finder:
 
     def present(self, model: type[Model], keys: Iterable[Any]) -> set[Any]:
         """Return which keys are in the database."""
-        found: set[Any] = set()
-        for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
-            rows = model._base_manager.using(self.databases.of(model)).filter(among("pk", piece))
-            found.update(rows.values_list("pk", flat=True))
-        return found
+        return {key for rows in self._pieces(model, keys) for key in rows.values_list("pk", flat=True)}
 
     def current(self, model: type[Model], keys: Iterable[Any]) -> Current:
         """Return the rows with some keys: their values by attname."""
         names = [field.attname for field in insertable(model)]
-        found: Current = {}
-        for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
-            rows = model._base_manager.using(self.databases.of(model)).filter(among("pk", piece))
-            found.update(
-                {key: dict(zip(names, values, strict=True)) for key, *values in rows.values_list("pk", *names)}
-            )
-        return found
+        return {
+            key: dict(zip(names, values, strict=True))
+            for rows in self._pieces(model, keys)
+            for key, *values in rows.values_list("pk", *names)
+        }
 
     def stored(self, model: type[Model], attname: str, keys: Iterable[Any]) -> dict[Any, Any]:
         """Return by key the value of one field."""
-        found: dict[Any, Any] = {}
+        return {key: value for rows in self._pieces(model, keys) for key, value in rows.values_list("pk", attname)}
+
+    def _pieces(self, model: type[Model], keys: Iterable[Any]) -> Iterator[QuerySet[Any]]:
+        """Yield the rows with some keys, as many at once as fit into a statement."""
         for piece in chunks(keys, chunk_size_for(model, self.chunk_size, self.using)):
-            rows = model._base_manager.using(self.databases.of(model)).filter(among("pk", piece))
-            found.update(rows.values_list("pk", attname))
-        return found
+            yield self._rows(model).filter(among("pk", piece))
+
+    def _rows(self, model: type[Model]) -> QuerySet[Any]:
+        return model._base_manager.using(self.databases.of(model))
 
     def by_lookup(self, model: type[Model], decoded: Sequence[Decoded], names: Sequence[str]) -> dict[Any, Any]:
         """Return by key in the file the key of the row with the same values in some fields, none of them null.
@@ -67,34 +65,40 @@ class Finder:
             SerializedDataError: Several rows, of the file or of the database, have the same values.
         """
         attnames = [model._meta.get_field(name).attname for name in names]  # type: ignore[union-attr]
-        wanted: dict[tuple[Any, ...], FileRow] = {}
-        for one in decoded:
-            values = tuple(one.values.get(attname) for attname in attnames)
-            if None not in values and not one.later.keys() & set(attnames):
-                self._refuse_alike(
-                    wanted if model not in self.lookup_fields else self._looked_up[model], values, one.row
-                )
-                wanted[values] = one.row
         found: dict[Any, Any] = {}
-        for piece in chunks(wanted, rows_per_statement(self.using, self.chunk_size, len(names))):
-            rows = model._base_manager.using(self.databases.of(model)).filter(any_of(attnames, piece))
-            for key, *values in rows.values_list("pk", *attnames):
-                if (row := wanted.get(tuple(values))) is not None:
-                    if row.key in found:
-                        raise row.problem(
-                            f"{model._meta.label} {row.key!r} may be {found[row.key]!r} or {key!r} of the database:"
-                            f" {', '.join(names)} do not tell them apart."
-                        )
-                    found[row.key] = key
+        for row, key in self._alike(model, attnames, self._by_values(model, decoded, attnames)):
+            if row.key in found:
+                raise row.problem(
+                    f"{model._meta.label} {row.key!r} may be {found[row.key]!r} or {key!r} of the database:"
+                    f" {', '.join(names)} do not tell them apart."
+                )
+            found[row.key] = key
         return found
 
-    def _refuse_alike(self, known: dict[tuple[Any, ...], FileRow], values: tuple[Any, ...], row: FileRow) -> None:
-        other = known.setdefault(values, row)
-        if other is not row:
-            raise row.problem(
-                f"{row.model._meta.label} {row.key!r} has the same values as {other.key!r} of line {other.line} in the"
-                " fields by which it is looked up."
-            )
+    def _by_values(
+        self, model: type[Model], decoded: Sequence[Decoded], attnames: Sequence[str]
+    ) -> dict[tuple[Any, ...], FileRow]:
+        """Return the rows that have all of some values by these; two rows with the same ones are refused."""
+        by_values: dict[tuple[Any, ...], FileRow] = {}
+        # By its lookup fields a row must differ from all of the file, by other unique values from those at hand.
+        known = self._looked_up[model] if model in self.lookup_fields else by_values
+        for one in decoded:
+            values = tuple(one.values.get(attname) for attname in attnames)
+            if None not in values and one.later.keys().isdisjoint(attnames):
+                refuse_alike(one.row, known.setdefault(values, one.row))
+                by_values[values] = one.row
+        return by_values
+
+    def _alike(
+        self, model: type[Model], attnames: Sequence[str], by_values: Mapping[tuple[Any, ...], FileRow]
+    ) -> Iterator[tuple[FileRow, Any]]:
+        """Yield rows of the file, each with the key of a row of the database that has the same values."""
+        for piece in chunks(by_values, rows_per_statement(self.using, self.chunk_size, len(attnames))):
+            rows = self._rows(model).filter(any_of(attnames, piece))
+            for key, *values in rows.values_list("pk", *attnames):
+                # A database that ignores case finds more than was asked for.
+                if (row := by_values.get(tuple(values))) is not None:
+                    yield row, key
 
     def same_row(self, model: type[Model], decoded: Sequence[Decoded]) -> dict[Any, Any]:
         """Return by key in the file the key of the row that a shared row stands for.
@@ -114,6 +118,19 @@ class Finder:
             if one.row.key in current and is_same_content(model, one, current[one.row.key]):
                 found[one.row.key] = one.row.key
         return found
+
+
+def refuse_alike(row: FileRow, other: FileRow) -> None:
+    """Refuse a row that cannot be told from another one of the file.
+
+    Raises:
+        SerializedDataError: They are two rows.
+    """
+    if other is not row:
+        raise row.problem(
+            f"{row.model._meta.label} {row.key!r} has the same values as {other.key!r} of line {other.line} in the"
+            " fields by which it is looked up."
+        )
 
 
 def is_same_content(model: type[Model], decoded: Decoded, current: Mapping[str, Any]) -> bool:
