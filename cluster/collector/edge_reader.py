@@ -60,8 +60,8 @@ class EdgeReader:
         if edge.kind in (Kind.GENERIC_CHILD, Kind.GENERIC_POINTER):
             return self._generic_rows(edge, keys)
         if edge.kind is Kind.FAR_LINK:
-            links = field.remote_field.through
-            return self.rows(links).filter(among(f"{field.m2m_reverse_field_name()}_id", keys))
+            _, column = link_columns(edge)
+            return self.rows(field.remote_field.through).filter(among(column, keys))
         lookup = field.attname if field.target_field.primary_key else f"{field.name}__pk"
         return self.rows(field.model).filter(among(lookup, keys))
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 from django.db.models import PROTECT, RESTRICT, Model, ProtectedError, QuerySet, RestrictedError
 
-from cluster.collector.edges import Edge, Kind, cascades, falls_in_database
+from cluster.collector.edges import Edge, Kind, cascades, falls_in_database, link_columns
 from cluster.collector.keys import in_order
 from cluster.collector.literals import among
 from cluster.collector.order import model_groups, points_at_itself, strongly_connected
@@ -100,9 +100,10 @@ class Remover:
                 for piece in self.walk.chunks(model, in_order(keys)):
                     self._delete_links(self.walk.related(edge, piece))
         for edge in self.walk.book.edges(model).many:
-            through, column = edge.field.remote_field.through, f"{edge.field.m2m_field_name()}_id"
+            column, _ = link_columns(edge)
+            links = self.walk.rows(edge.field.remote_field.through)
             for piece in self.walk.chunks(model, in_order(keys)):
-                self._delete_links(self.walk.rows(through).filter(among(column, piece)))
+                self._delete_links(links.filter(among(column, piece)))
 
     def _delete_links(self, links: Any) -> None:
         self.writer.report.count("deleted", links.model._meta.label, links._raw_delete(self.using))

@@ -132,7 +132,7 @@ class Walk(EdgeReader):
     def _outsiders(self, edge: Edge, rows: QuerySet[Any]) -> int:
         owned, column = self.owned.get(rows.model), "pk"
         if edge.kind is Kind.FAR_LINK and edge.target is not None:
-            owned, column = self.owned.get(edge.target), f"{edge.field.m2m_field_name()}_id"
+            owned, (column, _) = self.owned.get(edge.target), link_columns(edge)
         if not owned:
             return rows.count()
         return sum(key not in owned for key in rows.values_list(column, flat=True).iterator())
