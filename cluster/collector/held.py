@@ -30,7 +30,7 @@ from cluster.saving.reading import link_fields
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """An instance in memory, and how it was reached.
 
@@ -38,7 +38,7 @@ class Held:
         instance: The instance.
         key: Its key, or a provisional one.
         edge: The edge that led to it; ``None`` for the root.
-        resolved: The rule of that edge.
+        rule: The rule of that edge.
         origin: The batch of the instance that holds it.
         step: Where the rules that name paths go on below it.
         depth: How many edges it is away from the root.
@@ -46,16 +46,16 @@ class Held:
 
     instance: Model
     key: Any
-    edge: Edge | None
-    resolved: Resolved | None
-    origin: Batch | None
-    step: Step | None
-    depth: int
+    edge: Edge | None = None
+    rule: Resolved | None = None
+    origin: Batch | None = None
+    step: Step | None = None
+    depth: int = 0
 
     @property
     def role(self) -> Role:
         """What the row becomes."""
-        return self.resolved.role if self.resolved is not None else Role.OWN
+        return self.rule.role if self.rule is not None else Role.OWN
 
 
 class HeldWalk(Walk):
@@ -77,7 +77,7 @@ class HeldWalk(Walk):
 
     def run_over(self, root: Model) -> None:
         """Collect an unsaved root with everything that it holds, and what that needs of the database."""
-        waiting = [Held(root, self._key_for(root), None, None, None, self.book.start, 0)]
+        waiting = [Held(instance=root, key=self._key_for(root), step=self.book.start)]
         found: list[tuple[Held, Batch]] = []
         while waiting:
             held = waiting.pop(0)
@@ -125,7 +125,15 @@ class HeldWalk(Walk):
             self.referrers[edge.label] += len(instances) - len(taken)
             instances = taken
         for each in instances:
-            yield Held(each, self._key_for(each, field), edge, resolved, batch, resolved.step, held.depth + 1)
+            yield Held(
+                instance=each,
+                key=self._key_for(each, field),
+                edge=edge,
+                rule=resolved,
+                origin=batch,
+                step=resolved.step,
+                depth=held.depth + 1,
+            )
 
     def _edge(self, field: Any) -> Edge:
         owner = concrete(field.related_model)
@@ -192,7 +200,15 @@ class HeldWalk(Walk):
         found[table].add(held.key)
         place = (table, edge, id(origin))
         if place not in self._batches:
-            self._batches[place] = Batch(table, [], edge, origin, held.role, held.resolved, held.step, held.depth)
+            self._batches[place] = Batch(
+                model=table,
+                role=held.role,
+                edge=edge,
+                origin=origin,
+                rule=held.rule,
+                step=held.step,
+                depth=held.depth,
+            )
         batch = self._batches[place]
         batch.keys = extended(batch.keys, [held.key])
         self._check_limits(batch)

@@ -21,29 +21,29 @@ from cluster.errors import CollectionLimitError
 from cluster.saving.reading import chunks
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Batch:
     """The rows that one edge gave to one level.
 
     Attributes:
         model: Their model.
+        role: What they are.
         keys: Their keys.
         edge: The edge that led to them; ``None`` for the roots.
         origin: The batch that the edge was followed from; ``None`` for the roots and for targets.
-        role: What they are.
-        rule: The rule that gave them their role.
+        rule: The rule that gave them their role; ``None`` for the roots.
         step: Where the rules that name paths go on below them.
         depth: How many edges they are away from the root.
     """
 
     model: type[Model]
-    keys: Sequence[Any]
-    edge: Edge | None
-    origin: Batch | None
     role: Role
-    rule: Resolved | None
-    step: Step | None
-    depth: int
+    keys: Sequence[Any] = ()
+    edge: Edge | None = None
+    origin: Batch | None = None
+    rule: Resolved | None = None
+    step: Step | None = None
+    depth: int = 0
 
 
 class Walk(EdgeReader):
@@ -77,8 +77,7 @@ class Walk(EdgeReader):
 
     def run(self, roots: QuerySet[Any]) -> None:
         """Collect everything that belongs to the roots, and everything that it needs."""
-        model = self.book.model
-        self._take(Batch(model, [], None, None, Role.OWN, None, self.book.start, 0), roots)
+        self._take(Batch(model=self.book.model, role=Role.OWN, step=self.book.start), roots)
         while self._queue:
             self._descend(self._queue.popleft())
         for (edge, _), batches in self._linking.items():
@@ -111,7 +110,13 @@ class Walk(EdgeReader):
 
     def _follow(self, batch: Batch, edge: Edge, resolved: Resolved) -> None:
         found = Batch(
-            edge.target or batch.model, [], edge, batch, resolved.role, resolved, resolved.step, batch.depth + 1
+            model=edge.target or batch.model,
+            role=resolved.role,
+            edge=edge,
+            origin=batch,
+            rule=resolved,
+            step=resolved.step,
+            depth=batch.depth + 1,
         )
         condition = resolved.rule.condition
         for keys in self.chunks(batch.model, batch.keys):
@@ -217,7 +222,15 @@ class Walk(EdgeReader):
         if not values:
             return
         if resolved.role is Role.OWN and batch.role is Role.OWN:
-            owned = Batch(target, [], edge, batch, Role.OWN, resolved, resolved.step, batch.depth)
+            owned = Batch(
+                model=target,
+                role=Role.OWN,
+                edge=edge,
+                origin=batch,
+                rule=resolved,
+                step=resolved.step,
+                depth=batch.depth,
+            )
             for keys in self.chunks(target, values):
                 self._take(owned, self.rows(target).filter(among(attname, keys)))
         else:
@@ -245,6 +258,6 @@ class Walk(EdgeReader):
             self._asked[target, attname] |= values
             if attname == target._meta.pk.attname:
                 values = values - self.owned[target] - self.referenced[target]
-            batch = Batch(target, [], edge, None, Role.REF, resolved, None, 0)
+            batch = Batch(model=target, role=Role.REF, edge=edge, rule=resolved)
             for keys in self.chunks(target, values):
                 self._take(batch, self.rows(target).filter(among(attname, keys)))
