@@ -6,8 +6,7 @@ each other in a file; loaded as a copy they get real ones.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +14,9 @@ from django.db.models import Model
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edge_reader import Limits
-from cluster.collector.edges import Edge, Kind, concrete
-from cluster.collector.keys import extended, in_order, is_composite
-from cluster.collector.literals import among
+from cluster.collector.edges import Edge, concrete
+from cluster.collector.held_reader import HeldReader, Row
+from cluster.collector.keys import extended, is_composite
 from cluster.collector.rules import Role
 from cluster.collector.walk import Batch, Walk
 from cluster.collector.writing import insertable
@@ -26,8 +25,6 @@ from cluster.queryset import FakeQuerySet
 from cluster.relations import Clusterable, HeldLinks, relations_of
 from cluster.relations.describe import tables_of
 from cluster.saving.reading import link_fields
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +55,11 @@ class Held:
         return self.rule.role if self.rule is not None else Role.OWN
 
 
-class HeldWalk(Walk):
-    """A walk over instances that were never saved; what they point at is found in the database.
-
-    Attributes:
-        held: By model and key the values of the rows in memory, by attname.
-        instances: The instances in memory, parents first.
-    """
+class HeldWalk(HeldReader, Walk):
+    """A walk over instances that were never saved; what they point at is found in the database."""
 
     def __init__(self, book: RuleBook, limits: Limits) -> None:
         super().__init__(book, limits)
-        self.held: dict[type[Model], dict[Any, Row]] = defaultdict(dict)
-        self.instances: list[tuple[type[Model], Any, Model]] = []
-        self._keys: dict[int, Any] = {}
-        self._links: dict[Edge, list[tuple[Any, Any]]] = defaultdict(list)
         self._batches: dict[tuple[type[Model], Edge | None, int], Batch] = {}
         self._next = 0
 
@@ -92,10 +80,6 @@ class HeldWalk(Walk):
         for batch in self.batches:
             self._need(batch)
         self.climb()
-
-    def key_of(self, instance: Model) -> Any:
-        """Return the key of an instance, provisional where it has none of its own."""
-        return self._keys.get(id(instance), instance.pk)
 
     # Down -------------------------------------------------------------------------------------------------------------
 
@@ -263,53 +247,3 @@ class HeldWalk(Walk):
             values = {target for source, target in self._links[edge] if source in keys}
             if edge.target is not None and values:
                 self._want(batch, edge, edge.target, edge.target._meta.pk.attname, values)
-
-    # What a dump and a lineage ask ------------------------------------------------------------------------------------
-
-    def values(self, model: type[Model], keys: list[Any], columns: list[str]) -> list[tuple[Any, ...]]:
-        """Return rows as key and values; those in memory first."""
-        held = self.held.get(model, {})
-        found = [(key, *(held[key].get(name) for name in columns)) for key in keys if key in held]
-        others = [key for key in keys if key not in held]
-        return found + (super().values(model, others, columns) if others else [])
-
-    def links(self, edge: Edge, keys: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Yield the links that are held."""
-        wanted = set(keys)
-        yield from sorted(pair for pair in self._links[edge] if pair[0] in wanted)
-
-    def pointers(self, model: type[Model], edge: Edge, keys: Iterable[Any]) -> Iterator[tuple[Any, type[Model], Any]]:
-        """Yield what rows point at, from memory where they are held."""
-        held = self.held.get(model, {})
-        listed = list(keys)
-        values = {key: self._pointing_values(edge, held[key]) for key in listed if key in held}
-        places = self._places(edge, values.values())
-        for key, pair in values.items():
-            if (target := self._target(edge, pair)) is not None:
-                yield key, target[0], places.get(target[1], target[1])
-        yield from super().pointers(model, edge, [key for key in listed if key not in held])
-
-    def _pointing_values(self, edge: Edge, row: Row) -> tuple[Any, ...]:
-        if edge.kind is Kind.GENERIC_TARGET:
-            return row.get(f"{edge.field.ct_field}_id"), row.get(edge.field.fk_field)
-        return (row.get(edge.field.attname),)
-
-    def _places(self, edge: Edge, values: Iterable[tuple[Any, ...]]) -> Mapping[Any, Any]:
-        """Return the keys of rows that are pointed at by another field than their key."""
-        target: Any = edge.target
-        if target is None or edge.field.target_field.primary_key:
-            return {}
-        name = edge.field.target_field.attname
-        rows = self.rows(target).filter(among(name, {value for (value,) in values} - {None}))
-        return {**dict(rows.values_list(name, "pk")), **{row[name]: key for key, row in self.held[target].items()}}
-
-    def in_order(self, model: type[Model], keys: set[Any]) -> Sequence[Any]:
-        """Return keys in the order in which the rows are held."""
-        held = self.held.get(model, {})
-        return [*(key for key in held if key in keys), *in_order(keys - held.keys())]
-
-    def read(self, model: type[Model], keys: Iterable[Any]) -> dict[Any, Model]:
-        """Return rows by key: those in memory as they are, the others from the database."""
-        wanted = set(keys)
-        found = {key: row for table, key, row in self.instances if table is model and key in wanted}
-        return {**found, **super().read(model, wanted - found.keys() - self.held.get(model, {}).keys())}
