@@ -6,6 +6,7 @@ each other in a file; loaded as a copy they get real ones.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,10 +66,10 @@ class HeldWalk(HeldReader, Walk):
 
     def run_over(self, root: Model) -> None:
         """Collect an unsaved root with everything that it holds, and what that needs of the database."""
-        waiting = [Held(instance=root, key=self._key_for(root), step=self.book.start)]
+        waiting = deque([Held(instance=root, key=self._key_for(root), step=self.book.start)])
         found: list[tuple[Held, Batch]] = []
         while waiting:
-            held = waiting.pop(0)
+            held = waiting.popleft()
             batch = self._take_held(held)
             found.append((held, batch))
             if held.role is Role.OWN and isinstance(held.instance, Clusterable):
