@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,25 @@ from cluster.collector.keys import chunk_size_for, is_composite
 from cluster.collector.literals import among
 from cluster.collector.report import Report
 from cluster.saving.reading import chunks
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """A way of changing the links of a many-to-many.
+
+    Attributes:
+        counter: Under which word of the report they are counted.
+        method: The method of Django's manager that does it for one row.
+        template: The statement that does it for one bare link: the table, then the columns of source and target.
+    """
+
+    counter: str
+    method: str
+    template: str
+
+
+LINKING = LinkChange("inserted", "add", "INSERT INTO {} ({}, {}) VALUES (%s, %s)")
+UNLINKING = LinkChange("deleted", "remove", "DELETE FROM {} WHERE {} = %s AND {} = %s")
 
 
 class Writer:
@@ -153,14 +173,21 @@ class Writer:
 
     def link(self, edge: Edge, pairs: Sequence[tuple[Any, Any]]) -> None:
         """Insert links of a many-to-many."""
+        self._change_links(edge, pairs, LINKING)
+
+    def unlink(self, edge: Edge, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Delete links of a many-to-many."""
+        self._change_links(edge, pairs, UNLINKING)
+
+    def _change_links(self, edge: Edge, pairs: Sequence[tuple[Any, Any]], change: LinkChange) -> None:
         if not pairs:
             return
         through = edge.field.remote_field.through
-        self.report.count("inserted", through._meta.label, len(pairs))
+        self.report.count(change.counter, through._meta.label, len(pairs))
         if signals.m2m_changed.has_listeners(through):
-            self._change_each(edge, pairs, "add")
-            return
-        self._run_for_each(edge, "INSERT INTO {} ({}, {}) VALUES (%s, %s)", pairs)
+            self._change_each(edge, pairs, change.method)
+        else:
+            self._run_for_each(edge, change.template, pairs)
 
     def _run_for_each(self, edge: Edge, template: str, pairs: Sequence[tuple[Any, Any]]) -> None:
         """Run a statement for bare pairs: far cheaper than to compile one for each piece, and there are many pairs."""
@@ -178,25 +205,14 @@ class Writer:
             for field, key in zip(fields, pair, strict=True)
         ]
 
-    def unlink(self, edge: Edge, pairs: Sequence[tuple[Any, Any]]) -> None:
-        """Delete links of a many-to-many."""
-        if not pairs:
-            return
-        through = edge.field.remote_field.through
-        self.report.count("deleted", through._meta.label, len(pairs))
-        if signals.m2m_changed.has_listeners(through):
-            self._change_each(edge, pairs, "remove")
-            return
-        self._run_for_each(edge, "DELETE FROM {} WHERE {} = %s AND {} = %s", pairs)
-
-    def _change_each(self, edge: Edge, pairs: Sequence[tuple[Any, Any]], verb: str) -> None:
+    def _change_each(self, edge: Edge, pairs: Sequence[tuple[Any, Any]], method: str) -> None:
         self.report.note(f"{edge.label} has receivers for its links: they were changed row by row.")
         by_source: dict[Any, list[Any]] = defaultdict(list)
         for one, other in pairs:
             by_source[one].append(other)
         for key, targets in by_source.items():
             instance = edge.source._base_manager.using(self.using).get(pk=key)
-            getattr(getattr(instance, edge.field.name), verb)(*targets)
+            getattr(getattr(instance, edge.field.name), method)(*targets)
 
     # The end ----------------------------------------------------------------------------------------------------------
 
