@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +18,7 @@ from cluster.collector.literals import among
 from cluster.collector.removing import Remover
 from cluster.collector.report import Report
 from cluster.collector.rows import new_value, plain_key
-from cluster.collector.rules import DELETE, Erasure
+from cluster.collector.rules import ANONYMIZE, DELETE, KEEP, Erasure
 from cluster.collector.sources import Source
 from cluster.collector.walk import Walk
 from cluster.collector.writing import Writer
@@ -36,7 +36,7 @@ class Erasing:
         self.writer = Writer(self.walk.using, self.report, self.walk.limits.chunk_size)
         self.writer.progress = progress
         self.doomed: dict[type[Model], set[Any]] = defaultdict(set)
-        self.staying: dict[type[Model], dict[Any, Erasure]] = defaultdict(dict)
+        self.staying: dict[type[Model], set[Any]] = defaultdict(set)
 
     def run(self) -> Report:
         """Erase the rows; nothing is written if a row that stays needs one that goes."""
@@ -50,10 +50,13 @@ class Erasing:
 
     def _sort_out(self) -> None:
         for model, keys in self.walk.owned.items():
-            erasure = self.declarations.erasures.get(model, DELETE)
+            erasure = self._erasure_of(model)
             stays = self._matching(model, keys, erasure) if erasure.name != DELETE.name else set()
             self.doomed[model] = keys - stays
-            self.staying[model] = dict.fromkeys(in_order(stays), erasure)
+            self.staying[model] = stays
+
+    def _erasure_of(self, model: type[Model]) -> Erasure:
+        return self.declarations.erasures.get(model, DELETE)
 
     def _matching(self, model: type[Model], keys: set[Any], erasure: Erasure) -> set[Any]:
         if erasure.condition is None:
@@ -76,24 +79,24 @@ class Erasing:
         Raises:
             KeptRowsError: It is so.
         """
-        pointing = [(edge, rows, stays) for edge, rows, stays in self._pointing() if not edge.field.null]
-        if pointing:
-            raise KeptRowsError("\n".join(self._needed(edge, rows, stays) for edge, rows, stays in pointing))
+        problems = [self._needed(edge, rows) for edge, rows in self._pointing() if not edge.field.null]
+        if problems:
+            raise KeptRowsError("\n".join(problems))
 
-    def _pointing(self) -> Iterator[tuple[Edge, list[Any], Mapping[Any, Erasure]]]:
+    def _pointing(self) -> Iterator[tuple[Edge, list[tuple[Any, Any]]]]:
         """Yield the keys of rows that stay as far as they point at rows that go."""
         for model, stays in self.staying.items():
             for edge in self.walk.book.edges(model).keys if stays else ():
                 rows = [
-                    (key, target) for key, owner, target in self.walk.pointers(model, edge, stays)
+                    (key, target) for key, owner, target in self.walk.pointers(model, edge, in_order(stays))
                     if target in self.doomed.get(owner, ())
                 ]  # fmt: skip
                 if rows:
-                    yield edge, rows, stays
+                    yield edge, rows
 
     def _loosen(self) -> None:
         """Set the keys of rows that stay to null where they point at rows that go."""
-        for edge, rows, _ in self._pointing():
+        for edge, rows in self._pointing():
             self.writer.update(edge.source, [(key, {edge.field.attname: None}) for key, _ in rows])
 
     def pointing_models(self) -> set[type[Model]]:
@@ -103,22 +106,28 @@ class Erasing:
         reachable = [edge for edge in edges if edge.kind in kinds and not self.walk.book.resolve(edge, None).reason]
         return {edge.target for edge in reachable if edge.target is not None}
 
-    def _needed(self, edge: Edge, pointing: list[Any], stays: Mapping[Any, Erasure]) -> str:
+    def _needed(self, edge: Edge, pointing: list[tuple[Any, Any]]) -> str:
         key, target = pointing[0]
         owner: Any = edge.target
+        erasure = self._erasure_of(edge.source)
         return (
-            f"Cannot erase {owner._meta.label} {target!r}: {edge.source._meta.label} {key!r} stays ({stays[key]}) and"
+            f"Cannot erase {owner._meta.label} {target!r}: {edge.source._meta.label} {key!r} stays ({erasure}) and"
             f" points at it by {edge.field.name!r}, as {len(pointing)} in all do. KEEP or ANONYMIZE {owner._meta.label}"
             " as well."
         )
 
     def _anonymize(self) -> None:
-        for model, stays in self.staying.items():
-            for erasure in dict.fromkeys(stays.values()):
-                if erasure.name == "anonymize":
-                    self._anonymize_rows(model, list(stays), erasure)
+        for model, erasure in self._staying_by(ANONYMIZE):
+            self._anonymize_rows(model, erasure)
 
-    def _anonymize_rows(self, model: type[Model], keys: list[Any], erasure: Erasure) -> None:
+    def _staying_by(self, kind: Erasure) -> Iterator[tuple[type[Model], Erasure]]:
+        """Yield the models of which rows stay by one kind of erasure, and what was said of it."""
+        for model, stays in self.staying.items():
+            erasure = self._erasure_of(model)
+            if stays and erasure.name == kind.name:
+                yield model, erasure
+
+    def _anonymize_rows(self, model: type[Model], erasure: Erasure) -> None:
         values = erasure.values or {
             name: value for (table, name), value in self.declarations.redact.items() if table is model
         }
@@ -127,7 +136,7 @@ class Erasing:
                 f"{model._meta.label} is to be anonymized, but nothing says how: write ANONYMIZE(field=value)."
             )
         names = [model._meta.get_field(name).attname for name in values]  # type: ignore[union-attr]
-        for piece in self.walk.chunks(model, keys):
+        for piece in self.walk.chunks(model, in_order(self.staying[model])):
             rows = self.walk.rows(model).filter(among("pk", piece)).values_list("pk", *names)
             changed = [
                 (key, {name: new_value(new, old) for name, new, old in zip(names, values.values(), olds, strict=True)})
@@ -137,11 +146,9 @@ class Erasing:
             self.report.count("redacted", model._meta.label, len(changed))
 
     def _keep(self) -> None:
-        for model, stays in self.staying.items():
-            for erasure in dict.fromkeys(stays.values()):
-                if erasure.name == "keep":
-                    self.report.count("kept", model._meta.label, len(stays))
-                    self.report.note(f"{model._meta.label} was kept: {erasure.reason}.")
+        for model, erasure in self._staying_by(KEEP):
+            self.report.count("kept", model._meta.label, len(self.staying[model]))
+            self.report.note(f"{model._meta.label} was kept: {erasure.reason}.")
 
 
 def erase_collected(collector: Any, *, dry_run: bool, log: Any, progress: Any = None) -> Report:
