@@ -14,13 +14,17 @@ from tests.collector.app.models import (
     BigClient,
     Bookmark,
     Catalogue,
+    Chore,
     Client,
     Currency,
     Draft,
     Fallback,
+    Firm,
     Grant,
     Invoice,
     Item,
+    Job,
+    Label,
     Node,
     Note,
     Person,
@@ -101,6 +105,18 @@ def _build_strangers(client: Client) -> None:
     Bookmark.objects.create(client=client)
     Fallback.objects.create(client=client)
     Pin.objects.create(target=client)
+
+
+def build_firm(rows):
+    """Save a firm with some chores, each with three labels."""
+    firm = Firm.objects.create(name="firm")
+    jobs = [Job.objects.create(firm=firm, name=str(number)) for number in range(5)]
+    labels = [Label.objects.get_or_create(name=str(number))[0] for number in range(3)]
+    chores = Chore.objects.bulk_create([Chore(job=jobs[number % 5], title=str(number)) for number in range(rows)])
+    through = Chore.labels.through
+    stored = Chore.objects.filter(pk__in=[chore.pk for chore in chores][:rows])
+    through.objects.bulk_create([through(chore=chore, label=label) for chore in stored for label in labels])
+    return firm
 
 
 OWNED = {

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -12,15 +11,11 @@ from cluster.collector import Collector, Manifest, load, verify
 from cluster.errors import SerializedDataError
 from tests.collector.app.models import Client, Draft, Tag, Task
 from tests.collector.builders import build_tenant, row_counts
-from tests.collector.test_loading import RENAMED, dumped, load_text
+from tests.collector.files import RENAMED, dumped, lines, load_text
 
 pytestmark = pytest.mark.django_db
 
 TAG = {"model": "zoo.tag", "pk": 1, "fields": {"name": "x"}}
-
-
-def lines(*rows):
-    return "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
 
 
 @pytest.mark.parametrize(

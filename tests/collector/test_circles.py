@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
 from django.db import connection
 
-from cluster.collector import Collector, Manifest, load
-from cluster.collector.output import Checked
+from cluster.collector import Collector, Manifest
 from cluster.errors import SerializedDataError
 from tests.collector.app.models import Client, Item, Project, Task
 from tests.collector.builders import build_tenant
-from tests.collector.test_loading import dumped, load_text
+from tests.collector.files import dumped, load_text, with_checksum
 
 pytestmark = pytest.mark.django_db
 
@@ -26,17 +24,11 @@ def test_rows_that_stand_before_what_they_need_are_loaded():
     shared = ("zoo.tag", "zoo.person", "zoo.currency")
     places = [place for place, line in enumerate(lines, start=1) if json.loads(line)["model"] in shared]
     manifest.referenced = [[place, place] for place in places]
-    manifest.sha256 = sha256("".join(lines))
+    turned = "".join(lines)
 
-    load(io.StringIO("".join(lines)), manifest=manifest, chunk_size=5)
+    load_text(turned, manifest=with_checksum(manifest, turned), chunk_size=5)
 
     assert dumped(Client.objects.get())[0] == text
-
-
-def sha256(text):
-    checked = Checked(io.StringIO())
-    checked.write(text)
-    return checked.sha256
 
 
 def test_a_row_that_needs_a_row_which_never_comes_is_refused():
@@ -44,7 +36,7 @@ def test_a_row_that_needs_a_row_which_never_comes_is_refused():
     text = json.dumps(row) + "\n"
 
     with pytest.raises(SerializedDataError, match=r"line 1: zoo.Profile 77 needs zoo.Client 77, which is neither"):
-        load_text(text, "copy", manifest=Manifest("zoo.client", [], lines=1, sha256=sha256(text)))
+        load_text(text, "copy", manifest=with_checksum(Manifest("zoo.client", [], lines=1), text))
 
 
 def test_a_merge_lets_rows_swap_their_unique_values():

@@ -18,11 +18,8 @@ from cluster.serialization.encoding import ClusterJSONEncoder
 from tests.collector.app.models import (
     Archived,
     BigClient,
-    Chore,
     Client,
     Firm,
-    Job,
-    Label,
     Node,
     Note,
     Person,
@@ -31,7 +28,7 @@ from tests.collector.app.models import (
     Task,
     Watch,
 )
-from tests.collector.builders import OWNED, REFERENCED, REFERRERS, build_tenant
+from tests.collector.builders import OWNED, REFERENCED, REFERRERS, build_firm, build_tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -453,17 +450,6 @@ def test_a_thousand_rows_take_twenty_queries_and_more_rows_no_more():
         counts.append(len(queries))
 
     assert counts[0] == counts[1] <= 20
-
-
-def build_firm(rows):
-    firm = Firm.objects.create(name="firm")
-    jobs = [Job.objects.create(firm=firm, name=str(number)) for number in range(5)]
-    labels = [Label.objects.get_or_create(name=str(number))[0] for number in range(3)]
-    chores = Chore.objects.bulk_create([Chore(job=jobs[number % 5], title=str(number)) for number in range(rows)])
-    through = Chore.labels.through
-    stored = Chore.objects.filter(pk__in=[chore.pk for chore in chores][:rows])
-    through.objects.bulk_create([through(chore=chore, label=label) for chore in stored for label in labels])
-    return firm
 
 
 def test_a_plan_counts_without_reading_whole_rows():

@@ -11,7 +11,7 @@ from cluster.collector import SKIP, Collector
 from cluster.management.progress import CountedLines, progress_on
 from tests.collector.app.models import Client, Note, Stop, Task
 from tests.collector.builders import build_tenant, row_counts
-from tests.collector.test_sources import Archive, Broken
+from tests.collector.sources import Archive, Broken
 
 pytestmark = pytest.mark.django_db
 

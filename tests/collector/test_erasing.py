@@ -31,15 +31,10 @@ from tests.collector.app.models import (
     Watch,
 )
 from tests.collector.builders import OWNED, build_tenant, difference, row_counts
-from tests.collector.test_loading import dumped
-from tests.collector.test_sources import Archive
+from tests.collector.files import dumped
+from tests.collector.sources import Early
 
 pytestmark = pytest.mark.django_db
-
-
-class Early(Archive):
-    name = "early"
-    when = "before"
 
 
 def test_the_report_of_an_erasure_equals_the_difference_in_row_counts():
@@ -358,7 +353,7 @@ def test_what_is_refused_is_refused_before_a_source_is_erased():
     assert len(archive.entries) == 1
     report = Collector(client, erase={"zoo.Draft": KEEP("a wish")}, sources=[archive]).erase()
 
-    assert report.sources == {"early": {"deleted": 1}}
+    assert report.sources == {"archive": {"deleted": 1}}
     assert archive.entries == []
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import uuid
@@ -11,8 +10,7 @@ from django.db import connection
 from cluster.collector import Collector, Manifest, load
 from cluster.errors import ForeignChildError, SerializedDataError
 from tests.collector.app.models import Client, Draft, Node, Person, Tag, Twin
-from tests.collector.test_bad_input import lines
-from tests.collector.test_loading import load_text
+from tests.collector.files import lines, load_text, with_checksum
 
 pytestmark = pytest.mark.django_db
 
@@ -78,11 +76,6 @@ def test_rows_that_need_each_other_cannot_be_copied():
     )
     assert len(refused.value.problems) == 2
     assert not Twin.objects.exists()
-
-
-def with_checksum(manifest, text):
-    manifest.sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return manifest
 
 
 def owner_last(client, draft, *shared):

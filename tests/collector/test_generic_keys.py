@@ -9,8 +9,7 @@ from cluster.collector import OWN, Collector
 from cluster.errors import SerializedDataError
 from tests.collector.app.models import BigClient, Client, Legacy, Mark, Node, Note, Pin, Voucher
 from tests.collector.builders import OWNED, build_tenant, shared
-from tests.collector.test_bad_input import lines
-from tests.collector.test_loading import dumped, load_text
+from tests.collector.files import dumped, lines, load_text
 
 pytestmark = pytest.mark.django_db
 

@@ -26,9 +26,7 @@ from tests.collector.app.models import (
     Voucher,
 )
 from tests.collector.builders import build_tenant, stored
-from tests.collector.test_bad_input import lines
-from tests.collector.test_file_order import with_checksum
-from tests.collector.test_loading import dumped, load_text
+from tests.collector.files import dumped, lines, load_text, with_checksum
 
 pytestmark = pytest.mark.django_db
 

@@ -37,26 +37,10 @@ from tests.collector.app.models import (
     Truck,
     Watch,
 )
-from tests.collector.builders import OWNED, REFERENCED, build_tenant, row_counts, zoo_models
-from tests.collector.test_collecting import build_firm
+from tests.collector.builders import OWNED, REFERENCED, build_firm, build_tenant, row_counts, zoo_models
+from tests.collector.files import RENAMED, dumped, load_text
 
 pytestmark = pytest.mark.django_db
-
-RENAMED = {
-    "zoo.Invoice.number": lambda value: f"{value}-copy",
-    "zoo.Catalogue.code": lambda value: f"{value}-copy",
-}
-
-
-def dumped(client, **options):
-    """Return the text and the manifest of a dump."""
-    stream = io.StringIO()
-    manifest = Collector(client, **options).dump(stream)
-    return stream.getvalue(), manifest
-
-
-def load_text(text, mode="insert", **options):
-    return load(io.StringIO(text), mode, **options)
 
 
 def empty():

@@ -10,8 +10,7 @@ from cluster.collector.unique import unique_attnames, unique_names
 from cluster.errors import SerializedDataError
 from tests.collector.app.models import Client, Draft, Note, Person, Profile, Tag, Task, Trip, Vehicle
 from tests.collector.builders import build_tenant, shared, stored
-from tests.collector.test_bad_input import lines
-from tests.collector.test_loading import RENAMED, dumped, load_text
+from tests.collector.files import RENAMED, dumped, lines, load_text
 from tests.faults.app.models import Label
 from tests.testapp.models import Ticket
 

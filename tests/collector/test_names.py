@@ -13,8 +13,7 @@ from cluster.collector import LINK, Collector, load
 from cluster.errors import SerializedDataError
 from tests.collector.app.models import Booking, Client, Draft, Grant, Login, Remark, Spot, Tag
 from tests.collector.builders import build_tenant
-from tests.collector.test_bad_input import lines
-from tests.collector.test_loading import dumped, load_text
+from tests.collector.files import dumped, lines, load_text
 
 pytestmark = pytest.mark.django_db
 

@@ -14,9 +14,7 @@ from cluster.collector import LINK, OWN, REF, Collector, Manifest
 from cluster.errors import SerializedDataError
 from tests.collector.app.models import Catalogue, Client, Draft, Item, Node, Note, Person, Project, Tag, Task, Truck
 from tests.collector.builders import build_tenant, stored
-from tests.collector.test_bad_input import lines
-from tests.collector.test_file_order import with_checksum
-from tests.collector.test_loading import RENAMED, dumped, load_text
+from tests.collector.files import RENAMED, dumped, lines, load_text, with_checksum
 
 pytestmark = pytest.mark.django_db
 

@@ -22,8 +22,7 @@ from tests.collector.app.models import (
     Truck,
 )
 from tests.collector.builders import build_tenant, stored
-from tests.collector.test_bad_input import lines
-from tests.collector.test_loading import RENAMED, dumped, load_text
+from tests.collector.files import RENAMED, dumped, lines, load_text
 
 pytestmark = pytest.mark.django_db
 

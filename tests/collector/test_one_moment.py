@@ -14,7 +14,7 @@ from cluster.collector import Collector, load, verify
 from cluster.errors import AlreadyLoadedError, SerializedDataError
 from tests.collector.app.models import Client, Project, Task, Twin
 from tests.collector.builders import build_tenant
-from tests.collector.test_loading import RENAMED, dumped, load_text
+from tests.collector.files import RENAMED, dumped, load_text
 from tests.support import run_in_thread
 
 pytestmark = [

@@ -35,9 +35,8 @@ from tests.collector.app.models import (
     Truck,
     Watch,
 )
-from tests.collector.builders import build_tenant, row_counts
-from tests.collector.test_collecting import build_firm
-from tests.collector.test_loading import dumped, load_text
+from tests.collector.builders import build_firm, build_tenant, row_counts
+from tests.collector.files import dumped, load_text
 
 pytestmark = pytest.mark.django_db
 

@@ -8,50 +8,9 @@ from cluster.collector import Collector, Source, load, verify
 from cluster.errors import AlreadyLoadedError
 from tests.collector.app.models import Client
 from tests.collector.builders import build_tenant
+from tests.collector.sources import Archive, Broken, Early, Late
 
 pytestmark = pytest.mark.django_db
-
-
-class Archive(Source):
-    """A list in memory."""
-
-    name = "archive"
-
-    def __init__(self, entries=()):
-        self.entries = list(entries)
-
-    def collect(self, collection):
-        keys = collection.keys(Client)
-        return [entry for entry in self.entries if entry["client"] in keys]
-
-    def load(self, entries, report):
-        new = [{"client": report.keys[Client][entry["client"]]} for entry in entries]
-        self.entries += new
-        return len(new)
-
-    def erase(self, collection):
-        gone = self.collect(collection)
-        self.entries = [entry for entry in self.entries if entry not in gone]
-        return len(gone)
-
-
-class Early(Archive):
-    when = "before"
-
-
-class Broken(Source):
-    name = "broken"
-    when = "before"
-
-    def collect(self, collection):
-        raise OSError("no disk")
-
-    def erase(self, collection):
-        raise OSError("no disk")
-
-
-class Late(Broken):
-    when = "after"
 
 
 def test_a_source_is_exported_loaded_and_erased_with_the_rows(tmp_path):

@@ -10,7 +10,7 @@ from cluster.errors import AlreadyLoadedError
 from cluster.testing import InjectedFault, fail_at
 from tests.collector.app.models import Client, Item, Stop, Task
 from tests.collector.builders import build_tenant, stored
-from tests.collector.test_loading import RENAMED, dumped
+from tests.collector.files import RENAMED, dumped
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
