@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import BinaryField, Model
 
 from cluster.collector.content_types import ContentTypes
-from cluster.collector.edges import Edge, Edges, concrete, edges_of, has_natural_key
+from cluster.collector.edges import Edge, Edges, concrete, edges_of, generic_columns, has_natural_key
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
 from cluster.collector.keys import is_composite
@@ -70,6 +70,16 @@ class Decoder:
         target, to = concrete(field.remote_field.model), field.target_field
         return self.keys.keys[target] if to.primary_key else self.keys.values[target, to.attname]
 
+    def generic_target(self, edge: Edge, values: Mapping[str, Any]) -> tuple[type[Model], Any] | None:
+        """Return the model and key that a generic foreign key names by values by attname, if it names any.
+
+        Raises:
+            ValidationError: The value can be no key of the model.
+        """
+        number, value = map(values.get, generic_columns(edge.field))
+        target = None if number is None or value is None else self.types.model(number)
+        return None if target is None else (target, target._meta.pk.to_python(value))
+
     def decode(self, row: FileRow) -> Decoded:
         """Decode one row.
 
@@ -118,16 +128,15 @@ class Table:
     def decode_generic(self, decoded: Decoded) -> None:
         """Replace the object ids of generic foreign keys."""
         for edge in self.edges.generic:
-            number = decoded.values.get(f"{edge.field.ct_field}_id")
-            raw = decoded.values.get(edge.field.fk_field)
-            target = self.decoder.types.model(number) if number is not None and raw is not None else None
-            if target is not None:
-                old = target._meta.pk.to_python(raw)
-                new = self.decoder.keys.new(target, old)
-                if new is PENDING:
-                    decoded.later[edge.field.fk_field] = (target, old)
-                elif new != old:
-                    decoded.values[edge.field.fk_field] = as_stored(self.model, edge.field.fk_field, new)
+            named = self.decoder.generic_target(edge, decoded.values)
+            if named is None:
+                continue
+            target, old = named
+            new = self.decoder.keys.new(target, old)
+            if new is PENDING:
+                decoded.later[edge.field.fk_field] = named
+            elif new != old:
+                decoded.values[edge.field.fk_field] = as_stored(self.model, edge.field.fk_field, new)
 
     def key_of(self, row: FileRow, values: dict[str, Any]) -> Any:
         """Return the key under which a row with decoded values is stored if it keeps its key; follows keys in it."""

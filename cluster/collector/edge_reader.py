@@ -14,7 +14,7 @@ from django.db.models import CharField, IntegerField, Model, QuerySet, TextField
 
 from cluster.collector.book import RuleBook
 from cluster.collector.content_types import ContentTypes, used_types
-from cluster.collector.edges import Edge, Kind, link_columns, own_generic_keys
+from cluster.collector.edges import Edge, Kind, generic_columns, link_columns, own_generic_keys
 from cluster.collector.keys import chunk_size_for, in_order
 from cluster.collector.literals import among
 from cluster.saving.reading import chunks
@@ -83,7 +83,7 @@ class EdgeReader:
     def _used_types(self) -> dict[tuple[Any, str], set[Any]]:
         """Which content types the generic foreign keys in reach point at: most point at few, and need not be asked."""
         models = [model for model in apps.get_models() if model._meta.managed and not self.book.out_of_reach(model)]
-        pairs = [(model, f"{field.ct_field}_id") for model in models for field in own_generic_keys(model)]
+        pairs = [(model, generic_columns(field)[0]) for model in models for field in own_generic_keys(model)]
         return used_types(pairs, self.using)
 
     # What rows hold and point at --------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class EdgeReader:
     def pointers(self, model: type[Model], edge: Edge, keys: Iterable[Any]) -> Iterator[tuple[Any, type[Model], Any]]:
         """Yield the key of each row, and the model and key of what it points at along an edge."""
         if edge.kind is Kind.GENERIC_TARGET:
-            columns = [f"{edge.field.ct_field}_id", edge.field.fk_field]
+            columns = [*generic_columns(edge.field)]
         elif edge.field.target_field.primary_key:
             columns = [edge.field.attname]
         else:

@@ -238,3 +238,8 @@ def _many_to_many(model: type[Model]) -> Iterator[Edge]:
 def link_columns(edge: Edge) -> tuple[str, str]:
     """Return the attnames of the row that declares a link and of the row that it leads to, whichever edge is asked."""
     return f"{edge.field.m2m_field_name()}_id", f"{edge.field.m2m_reverse_field_name()}_id"
+
+
+def generic_columns(field: Any) -> tuple[str, str]:
+    """Return the attnames of content type and object id of a generic foreign key."""
+    return f"{field.ct_field}_id", field.fk_field

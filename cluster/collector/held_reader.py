@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from cluster.collector.book import RuleBook
 from cluster.collector.edge_reader import EdgeReader, Limits
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, generic_columns
 from cluster.collector.keys import in_order
 from cluster.collector.literals import among
 
@@ -61,7 +61,7 @@ class HeldReader(EdgeReader):
 
     def _pointing_values(self, edge: Edge, row: Row) -> tuple[Any, ...]:
         if edge.kind is Kind.GENERIC_TARGET:
-            return row.get(f"{edge.field.ct_field}_id"), row.get(edge.field.fk_field)
+            return tuple(map(row.get, generic_columns(edge.field)))
         return (row.get(edge.field.attname),)
 
     def _places(self, edge: Edge, values: Iterable[tuple[Any, ...]]) -> Mapping[Any, Any]:

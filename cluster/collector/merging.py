@@ -66,11 +66,10 @@ class Merge(Mode):
 
     def _owner_in_file(self, edge: Edge, one: Decoded) -> bool:
         if edge.target is None:
-            number, value = one.values.get(f"{edge.field.ct_field}_id"), one.values.get(edge.field.fk_field)
-            target = self.decoder.types.model(number) if number is not None and value is not None else None
-            if target is None or not self.belonging.owns(target, edge):
+            named = self.decoder.generic_target(edge, one.values)
+            if named is None or not self.belonging.owns(named[0], edge):
                 return False
-            return edge.field.fk_field in one.later or self.is_ours(target, target._meta.pk.to_python(value))
+            return edge.field.fk_field in one.later or self.is_ours(*named)
         if not self.belonging.owns(edge.target, edge):
             return False
         if edge.field.attname in one.later:

@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edge_reader import EdgeReader, Limits
-from cluster.collector.edges import Edge, Kind, link_columns
+from cluster.collector.edges import Edge, Kind, generic_columns, link_columns
 from cluster.collector.keys import extended, sorted_keys
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
@@ -160,8 +160,8 @@ class Walk(EdgeReader):
 
     def _columns(self, model: type[Model]) -> list[str]:
         edges = self.book.edges(model)
-        pairs = [(f"{edge.field.ct_field}_id", edge.field.fk_field) for edge in edges.generic]
-        return ["pk", *(edge.field.attname for edge in edges.keys), *(name for pair in pairs for name in pair)]
+        generic = chain.from_iterable(generic_columns(edge.field) for edge in edges.generic)
+        return ["pk", *(edge.field.attname for edge in edges.keys), *generic]
 
     def _add(self, batch: Batch, rows: list[Any]) -> list[Any]:
         """Enter the rows that are not known yet under the batch's role, and return them."""
