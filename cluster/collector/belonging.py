@@ -49,11 +49,11 @@ class Belonging:
 
     def _owners(self, model: type[Model], keys: list[Any]) -> Iterator[tuple[Any, Node]]:
         edges = self.walk.book.edges(model)
-        for edge in (*edges.keys, *edges.generic):
-            if edge.target is None or self.owns(edge.target, edge):
-                for key, owner, owner_key in self.walk.pointers(model, edge, keys):
-                    if self.owns(owner, edge):
-                        yield key, (owner, owner_key)
+        up = (*edges.keys, *edges.generic)
+        for edge in (edge for edge in up if edge.target is None or self.owns(edge.target, edge)):
+            for key, owner, owner_key in self.walk.pointers(model, edge, keys):
+                if self.owns(owner, edge):
+                    yield key, (owner, owner_key)
 
     def owns(self, owner: type[Model], edge: Edge) -> bool:
         """Whether rows may belong to what they point at along an edge up."""

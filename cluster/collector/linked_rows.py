@@ -49,15 +49,20 @@ def _looked_up(
 def linked_keys(walk: Walk, lookup_fields: Lookups) -> dict[type[Model], set[Any]]:
     """Return by model the keys of rows that collected rows point at and that were not collected."""
     found: dict[type[Model], set[Any]] = defaultdict(set)
-    for source in found_models(walk):
-        for edge in walk.book.edges(source).up:
-            targets = [edge.target] if edge.target is not None else walk.generic_targets[edge]
-            if edge not in walk.cut and any(is_told(edge, target, lookup_fields) for target in targets):
-                for model, key in _targets(walk, edge):
-                    if is_told(edge, model, lookup_fields):
-                        found[model].add(key)
+    for edge in _telling_edges(walk, lookup_fields):
+        for model, key in _targets(walk, edge):
+            if is_told(edge, model, lookup_fields):
+                found[model].add(key)
     collected = {model: keys - walk.owned[model] - walk.referenced[model] for model, keys in found.items()}
     return {model: collected[model] for model in sorted(collected, key=lambda one: one._meta.label) if collected[model]}
+
+
+def _telling_edges(walk: Walk, lookup_fields: Lookups) -> Iterator[Edge]:
+    """Yield the edges of collected rows that lead to something that the manifest names; no others need be read."""
+    for edge in (edge for source in found_models(walk) for edge in walk.book.edges(source).up):
+        targets = walk.generic_targets[edge] if edge.target is None else [edge.target]
+        if edge not in walk.cut and any(is_told(edge, target, lookup_fields) for target in targets):
+            yield edge
 
 
 def is_told(edge: Edge, target: type[Model], lookup_fields: Lookups) -> bool:

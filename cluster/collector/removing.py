@@ -77,15 +77,19 @@ class Remover:
     def _clinging(self, doomed: Keys) -> Iterator[tuple[Edge, QuerySet[Any], list[Any]]]:
         """Yield along which edges rows point at doomed rows, and which of them are not doomed."""
         for model, keys in doomed.items():
-            edges = [edge for edge in self._edges_down(model) if edge.kind in (Kind.CHILD, Kind.INHERITOR)]
-            for edge in edges if keys else ():
-                gone = doomed.get(edge.target, set())  # type: ignore[arg-type]
-                if self._takes_all(edge, gone):
-                    continue
-                for piece in self.walk.chunks(model, in_order(keys)):
-                    rows: Any = self.walk.related(edge, piece)
-                    if remaining := [key for key in rows.values_list("pk", flat=True) if key not in gone]:
-                        yield edge, rows, remaining
+            for edge in self._edges_down(model) if keys else ():
+                if edge.kind in (Kind.CHILD, Kind.INHERITOR):
+                    yield from self._clinging_along(edge, keys, doomed.get(edge.target, set()))  # type: ignore[arg-type]
+
+    def _clinging_along(
+        self, edge: Edge, keys: set[Any], gone: set[Any]
+    ) -> Iterator[tuple[Edge, QuerySet[Any], list[Any]]]:
+        if self._takes_all(edge, gone):
+            return
+        for piece in self.walk.chunks(edge.source, in_order(keys)):
+            rows: Any = self.walk.related(edge, piece)
+            if remaining := [key for key in rows.values_list("pk", flat=True) if key not in gone]:
+                yield edge, rows, remaining
 
     def _takes_all(self, edge: Edge, gone: set[Any]) -> bool:
         """Whether all rows at the end of an edge were collected, and all that were go."""
@@ -155,11 +159,10 @@ class Remover:
     def _loosen(self, group: list[type[Model]], doomed: Keys) -> None:
         """Set the nullable keys inside a group to null."""
         for model in group:
-            for edge in self.walk.book.edges(model).keys:
-                if edge.target in group and edge.field.null:
-                    for piece in self.walk.chunks(model, doomed[model]):
-                        rows = self.walk.rows(model).filter(among("pk", piece))
-                        rows.update(**{edge.field.attname: None})
+            edges = self.walk.book.edges(model).keys
+            for field in [edge.field for edge in edges if edge.target in group and edge.field.null]:
+                for piece in self.walk.chunks(model, doomed[model]):
+                    self.walk.rows(model).filter(among("pk", piece)).update(**{field.attname: None})
 
     def _needs(self, model: type[Model], inside: set[type[Model]]) -> list[Any]:
         """Return the models of a group that rows of a model cannot do without."""
