@@ -171,15 +171,12 @@ class PlainColumn:
         if self.replace is not None:
             value = self.replace(value) if callable(self.replace) else self.replace
         if self.ids is not None and value is not None:
-            value = self._with_new_ids(decoded, value)
+            target, ids = self.ids
+            value = ids.replaced(value, partial(self._new_id, decoded, target))
         decoded.values[self.attname] = value
 
-    def _with_new_ids(self, decoded: Decoded, value: Any) -> Any:
-        target, ids = self.ids  # type: ignore[misc]
-        return ids.replaced(value, partial(self._new_id, decoded, target))
-
-    def _new_id(self, decoded: Decoded, target: Any, old: Any) -> Any:
-        """Return the new key for one in the value, in its form; as it is where there is none, or none yet."""
+    def _new_id(self, decoded: Decoded, target: type[Model], old: Any) -> Any:
+        """Return what became of an id in a value, of the type that it has there; what is no key stays as it is."""
         try:
             new = self.decoder.keys.new(target, target._meta.pk.to_python(old))
         except ValidationError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.db.models import Field, ForeignKey, Model
@@ -32,16 +33,17 @@ def plain_value(field: Any) -> Convert:
     method: Any = type(field).value_to_string
     if isinstance(field, ForeignKey) or method == Field.value_to_string:
         return _text_unless_plain
+    return partial(_through_field, field)
 
-    def through_field(value: Any) -> Any:
-        is_plain: bool = is_protected_type(value)
-        if is_plain:
-            return value
-        holder = Holder()
-        setattr(holder, field.attname, value)
-        return field.value_to_string(holder)
 
-    return through_field
+def _through_field(field: Any, value: Any) -> Any:
+    # The stubs take every value of type Any for a protected one.
+    is_plain: bool = is_protected_type(value)
+    if is_plain:
+        return value
+    holder = Holder()
+    setattr(holder, field.attname, value)
+    return field.value_to_string(holder)
 
 
 def _text_unless_plain(value: Any) -> Any:
@@ -149,6 +151,11 @@ class RowReader:
             if value is not None:
                 lists[source].append(value)
 
+    def redacted_value(self, label: str, plain: Convert, new: Any, value: Any) -> Any:
+        """Return what is written in the place of a value, and count it under the label of its field."""
+        self.redacted[label] += 1
+        return plain(new_value(new, value))
+
     def target_value(self, edge: Edge, attname: str, plain: Convert, values: set[Any]) -> Convert:
         """Return the function that writes what an edge points at: its key, its natural key, or nothing if left out."""
         target: Any = edge.target
@@ -182,13 +189,7 @@ class TablePlan:
         if (model, field.name) not in reader.redact:
             return self._pointing(reader, field, plain)
         replace = reader.redact[model, field.name]
-        label = f"{model._meta.label}.{field.name}"
-
-        def redacted(value: Any) -> Any:
-            reader.redacted[label] += 1
-            return plain(new_value(replace, value))
-
-        return redacted
+        return partial(reader.redacted_value, f"{model._meta.label}.{field.name}", plain, replace)
 
     def _pointing(self, reader: RowReader, field: Any, plain: Convert) -> Convert:
         """Return the function for a key; what it holds of its target is redacted as it is there."""
@@ -197,12 +198,7 @@ class TablePlan:
         place: Any = (field.target_field.model._meta.concrete_model, field.target_field.name)
         if place not in reader.redact:
             return plain
-        replace = reader.redact[place]
-
-        def redacted(value: Any) -> Any:
-            return plain(value if value is None else new_value(replace, value))
-
-        return redacted
+        return partial(_redacted_key, plain, reader.redact[place])
 
     def convert(self, reader: RowReader, position: int, values: Iterable[Any]) -> Convert:
         """Return the function for one column of some rows."""
@@ -210,6 +206,10 @@ class TablePlan:
         if edge is None:
             return plain
         return reader.target_value(edge, edge.field.target_field.attname, plain, set(values))
+
+
+def _redacted_key(plain: Convert, new: Any, value: Any) -> Any:
+    return plain(value if value is None else new_value(new, value))
 
 
 def lines_of(reader: RowReader, nodes: Iterable[tuple[type[Model], Any]]) -> Iterator[tuple[type[Model], Any, str]]:
