@@ -20,6 +20,7 @@ from cluster.collector.erasing import erase_collected
 from cluster.collector.erasure_log import ErasureLog
 from cluster.collector.held import HeldWalk
 from cluster.collector.ids import Ids
+from cluster.collector.keys import checked_chunk_size
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
 from cluster.collector.report import Report
@@ -107,7 +108,7 @@ class Collector:
                 " queryset for several instances."
             )
         self.roots = roots.all() if isinstance(roots, BaseManager) else roots
-        self.chunk_size = chunk_size
+        self.chunk_size = checked_chunk_size(type(self).__name__, chunk_size)
         self.root_model = concrete(roots if isinstance(roots, Model) else roots.model)
         self.using = using or self._database()
         self._check_model()

@@ -39,6 +39,17 @@ def in_order(keys: Iterable[Any]) -> list[Any]:
         return sorted(keys, key=repr)
 
 
+def checked_chunk_size(call: str, size: Any) -> int:
+    """Return a chunk size that a call was given.
+
+    Raises:
+        ValueError: It is no number of keys; in pieces of none, nothing would be read and nothing missed.
+    """
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"{call}() got chunk_size={size!r}; it must be a whole number, at least 1.")
+    return size
+
+
 def chunk_size_for(model: type[Model], size: int, using: str) -> int:
     """Return how many keys of a model fit into one statement, at most ``size``."""
     if has_number_key(model):

@@ -18,7 +18,7 @@ from cluster.collector.edges import concrete
 from cluster.collector.finding import Finder
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
-from cluster.collector.keys import key_from_json
+from cluster.collector.keys import checked_chunk_size, key_from_json
 from cluster.collector.ledger import enter_import
 from cluster.collector.linking import Linker
 from cluster.collector.manifest import Manifest
@@ -101,7 +101,7 @@ class Load:
         self.using = using
         self.options = options
         self.report = Report()
-        self.chunk_size = options.get("chunk_size", 2000)
+        self.chunk_size = checked_chunk_size("load", options.get("chunk_size", 2000))
         self.contents = Contents(document)
 
     def run(self, mode: type[Mode], *, dry_run: bool) -> Report:

@@ -17,7 +17,7 @@ from cluster.collector.decoding import Decoded, Decoder
 from cluster.collector.edges import Edge, link_columns
 from cluster.collector.finding import Finder, differences
 from cluster.collector.keymap import KeyMap
-from cluster.collector.keys import chunk_size_for
+from cluster.collector.keys import checked_chunk_size, chunk_size_for
 from cluster.collector.linking import Linker
 from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
@@ -69,6 +69,7 @@ def verify(
         chunk_size: How many rows are compared at once.
         progress: Called with the number of rows after each chunk.
     """
+    checked_chunk_size("verify", chunk_size)
     with closing(Document(source, manifest)) as document, snapshot(using):
         contents = Contents(document)
         try:

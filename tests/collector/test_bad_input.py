@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -207,3 +208,17 @@ def test_the_table_of_imports_is_not_made_where_that_would_commit():
                 load_text(lines(TAG), import_id="first")
 
     assert Tag.objects.exists() is connection.features.can_rollback_ddl
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "2", None])
+def test_a_chunk_size_that_would_read_nothing_is_refused(size):
+    client = Client.objects.create(name="acme")
+    text, manifest = dumped(client)
+    message = re.escape(f" got chunk_size={size!r}; it must be a whole number, at least 1.")
+
+    with pytest.raises(ValueError, match=r"^Collector\(\)" + message):
+        Collector(client, chunk_size=size)
+    with pytest.raises(ValueError, match=r"^load\(\)" + message):
+        load_text(text, "copy", manifest=manifest, chunk_size=size)
+    with pytest.raises(ValueError, match=r"^verify\(\)" + message):
+        verify(io.StringIO(text), manifest=manifest, chunk_size=size)
