@@ -81,16 +81,20 @@ class Linker:
         return new, old
 
     def _make_equal(self, edge: Edge, sources: Sequence[Any], wanted: set[Pair]) -> None:
-        current = set(self._current(edge, sources, link_columns(edge)[0]))
+        current = set(self.current(edge, sources))
         # What waits for its target may be linked already under the key that it will have.
         expected = wanted | set(self._pending[edge])
         self.writer.unlink(edge, in_line(current - expected))
         self.writer.link(edge, in_line(wanted - current))
 
-    def _current(self, edge: Edge, keys: Iterable[Any], column: str) -> Iterator[Pair]:
+    def current(self, edge: Edge, sources: Iterable[Any]) -> Iterator[Pair]:
+        """Yield source and target of the links that rows have in the database."""
+        source, _ = link_columns(edge)
+        return self._with_ends(edge, source, sources)
+
+    def _with_ends(self, edge: Edge, column: str, keys: Iterable[Any]) -> Iterator[Pair]:
         through = edge.field.remote_field.through
-        size = chunk_size_for(edge.source, self.chunk_size, self.using)
-        for piece in chunks(keys, size):
+        for piece in chunks(keys, chunk_size_for(edge.source, self.chunk_size, self.using)):
             rows = through._base_manager.using(self.using).filter(among(column, piece))
             yield from rows.values_list(*link_columns(edge))
 
@@ -106,11 +110,11 @@ class Linker:
             if edge in self._mirrored:
                 self._mirrored[edge][1].update(pairs)
             else:
-                current = set(self._current(edge, {source for source, _ in pairs}, link_columns(edge)[0]))
+                current = set(self.current(edge, {source for source, _ in pairs}))
                 self.writer.link(edge, in_line(pairs - current))
         for edge, (sources, wanted) in self._mirrored.items():
             both = wanted | {(target, source) for source, target in wanted}
-            current = {pair for column in link_columns(edge) for pair in self._current(edge, sources, column)}
+            current = {pair for column in link_columns(edge) for pair in self._with_ends(edge, column, sources)}
             self.writer.unlink(edge, in_line(current - both))
             self.writer.link(edge, in_line(both - current))
 

@@ -14,12 +14,11 @@ from django.db.models import Model
 from cluster.collector.content_types import ContentTypes
 from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded, Decoder
-from cluster.collector.edges import Edge, link_columns
+from cluster.collector.edges import Edge
 from cluster.collector.finding import Finder, differences
 from cluster.collector.keymap import KeyMap
-from cluster.collector.keys import checked_chunk_size, chunk_size_for
+from cluster.collector.keys import checked_chunk_size
 from cluster.collector.linking import Linker
-from cluster.collector.literals import among
 from cluster.collector.manifest import Manifest
 from cluster.collector.naming import Names
 from cluster.collector.reading import Contents, Document, FileRow, Models
@@ -147,17 +146,11 @@ class Verifying:
         with_links = [one for one in decoded if edge.name in one.links]
         sources = [places[one.row.key] for one in with_links]
         wanted = self._grouped(self.linker.wanted(edge, with_links, sources))
-        current = self._grouped(self._links(edge, sources))
+        current = self._grouped(self.linker.current(edge, sources))
         different = [one for one, source in zip(with_links, sources, strict=True) if wanted[source] != current[source]]
         for one in different:
             self._add(one, f"{one.row.model._meta.label} {one.row.key!r}: the links of {edge.name!r} are others.")
         return {one.row.key for one in different}
-
-    def _links(self, edge: Edge, sources: list[Any]) -> Iterator[tuple[Any, Any]]:
-        through, columns = edge.field.remote_field.through, link_columns(edge)
-        for piece in chunks(sources, chunk_size_for(edge.source, self.chunk_size, self.using)):
-            rows = through._base_manager.using(self.using).filter(among(columns[0], piece))
-            yield from rows.values_list(*columns)
 
     def _grouped(self, pairs: Iterator[tuple[Any, Any]]) -> dict[Any, set[Any]]:
         found: dict[Any, set[Any]] = defaultdict(set)
