@@ -15,6 +15,8 @@ from cluster.collector.ids import Ids
 from cluster.collector.rules import Erasure, Rule
 from cluster.collector.sources import Source
 
+STRUCTURED = frozenset({"ArrayField", "HStoreField", "JSONField"})
+
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
@@ -65,7 +67,11 @@ def lookups(declared_fields: Mapping[str, Sequence[str]]) -> dict[type[Model], S
         if isinstance(names, str) or not names:
             raise ImproperlyConfigured(f"lookup_fields: {key!r} must have a list of names of fields, not {names!r}.")
         for name in names:
-            field_named(model, name, "lookup_fields")
+            if field_named(model, name, "lookup_fields").get_internal_type() in STRUCTURED:
+                raise ImproperlyConfigured(
+                    f"lookup_fields: {key!r} cannot be looked up by {name!r}, which holds lists or mappings; name"
+                    " fields with single values."
+                )
         resolved[model] = tuple(names)
     return resolved
 

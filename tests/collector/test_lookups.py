@@ -98,6 +98,19 @@ def test_lookup_fields_are_a_list_of_names(names):
     assert str(refused.value) == f"lookup_fields: 'zoo.Tag' must have a list of names of fields, not {names!r}."
 
 
+def test_a_field_that_holds_json_looks_nothing_up():
+    text, manifest = dumped(Client.objects.create(name="acme", settings={"a": [1]}))
+    message = (
+        "lookup_fields: 'zoo.client' cannot be looked up by 'settings', which holds lists or mappings; name fields"
+    )
+
+    with pytest.raises(ImproperlyConfigured, match=message):
+        load_text(text, "merge", manifest=manifest, lookup_fields={"zoo.Client": ["settings"]})
+    manifest.lookup_fields = {"zoo.client": ["settings"]}
+    with pytest.raises(SerializedDataError, match=f"manifest: It names what is not there: {message}"):
+        load_text(text, "merge", manifest=manifest)
+
+
 def test_a_null_in_a_lookup_field_finds_nothing():
     client = Client.objects.create(name="acme")
     row = {"model": "zoo.client", "pk": client.pk, "fields": {"name": "acme", "owner": None}}
