@@ -95,6 +95,10 @@ class Collector:
             using: The database alias; by default that of the instance or queryset.
             chunk_size: How many keys go into one statement.
             options: Any of the class's attributes but ``model`` and ``strict``, for this call.
+
+        Raises:
+            TypeError: The roots, or an option, are no such thing.
+            ValueError: ``chunk_size`` is no whole number above zero.
         """
         if "erase" in options:
             options["erasures"] = options.pop("erase")

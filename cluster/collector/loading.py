@@ -86,6 +86,7 @@ def load(
     Raises:
         SerializedDataError: The file cannot be loaded; nothing was written.
         AlreadyLoadedError: The import id was used before.
+        ValueError: There is no such mode, or ``chunk_size`` is no whole number above zero.
     """
     if mode not in MODES:
         raise ValueError(f"load() got the mode {mode!r}; there are {', '.join(MODES)}.")

@@ -67,6 +67,9 @@ def verify(
         manifest: The manifest, for a stream without a name.
         chunk_size: How many rows are compared at once.
         progress: Called with the number of rows after each chunk.
+
+    Raises:
+        ValueError: ``chunk_size`` is no whole number above zero.
     """
     checked_chunk_size("verify", chunk_size)
     with closing(Document(source, manifest)) as document, snapshot(using):
