@@ -12,10 +12,11 @@ for Django keeps catching it::
     ├── CollectionLimitError      ValueError                      more rows, or deeper, than a collector may collect
     ├── KeptRowsError             django.db.IntegrityError        rows to erase that rows to keep need
     ├── AlreadyLoadedError        django.db.IntegrityError        an import that was loaded before
-    ├── UniqueCopyError           IntegrityError                  a copy that needs a value of its own
-    ├── DiffMismatchError         ValueError                      a diff of something else; has ``.problems``
-    └── SerializedDataError       DeserializationError            data that cannot be loaded; has ``.problems``
-        └── ForeignChildError     ValueError                      a child whose row belongs to another parent
+    └── ProblemsError                                             all that is wrong is in ``.problems``
+        ├── UniqueCopyError       IntegrityError                  a copy that needs a value of its own
+        ├── DiffMismatchError     ValueError                      a diff of something else
+        └── SerializedDataError   DeserializationError            data that cannot be loaded
+            └── ForeignChildError ValueError                      a child whose row belongs to another parent
 
 Where Django has the exact exception (``FieldError``, ``DoesNotExist``, ``ValidationError``, ``TypeError`` for a wrong
 call) that one is raised.
@@ -74,7 +75,7 @@ class Problem:
         return f"{self.path}: {self.message}"
 
 
-class _ProblemsError(ClusterError):
+class ProblemsError(ClusterError):
     """An error that tells everything that is wrong at once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -86,7 +87,7 @@ class _ProblemsError(ClusterError):
         return type(self), (self.problems,)
 
 
-class UniqueCopyError(_ProblemsError, IntegrityError):
+class UniqueCopyError(ProblemsError, IntegrityError):
     """A copy would have the value of its source in a field that must be unique.
 
     Attributes:
@@ -94,7 +95,7 @@ class UniqueCopyError(_ProblemsError, IntegrityError):
     """
 
 
-class DiffMismatchError(_ProblemsError, ValueError):
+class DiffMismatchError(ProblemsError, ValueError):
     """A diff that was to be applied to something that is not what the diff starts from.
 
     Attributes:
@@ -102,7 +103,7 @@ class DiffMismatchError(_ProblemsError, ValueError):
     """
 
 
-class SerializedDataError(_ProblemsError, DeserializationError):
+class SerializedDataError(ProblemsError, DeserializationError):
     """Serialized data that cannot be loaded.
 
     Attributes:
