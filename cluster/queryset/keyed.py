@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Q
@@ -11,9 +11,6 @@ from django.db.models.sql import Query
 from django.db.models.sql.where import WhereNode
 
 from cluster.errors import NotInMemoryError
-
-if TYPE_CHECKING:
-    pass
 
 
 def held_keys(query: Any, using: str) -> list[Any]:
