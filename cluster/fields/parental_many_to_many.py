@@ -8,8 +8,8 @@ from django.core import checks
 from django.db.models import ManyToManyField, Model
 
 from cluster.fields.descriptors import ParentalManyToManyDescriptor
+from cluster.fields.form_data import HeldFormData
 from cluster.relations import Clusterable, ParentalField
-from cluster.relations.state import has_row
 
 _To = TypeVar("_To", bound=Model)
 _Through = TypeVar("_Through", bound=Model)
@@ -25,7 +25,7 @@ else:
             return cls
 
 
-class ParentalManyToManyField(ParentalField, GenericManyToManyField[_To, _Through]):
+class ParentalManyToManyField(HeldFormData, ParentalField, GenericManyToManyField[_To, _Through]):
     """A many-to-many field of a ``ClusterableModel`` that can be held in memory."""
 
     def contribute_to_class(self, cls: type[Model], name: str, private_only: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - Django's
@@ -42,18 +42,9 @@ class ParentalManyToManyField(ParentalField, GenericManyToManyField[_To, _Throug
         """Return the linked objects, the held ones of an unsaved instance too; what a form shows."""
         return list(getattr(obj, self.attname).all())
 
-    def hold_form_data(self, instance: Model, data: Any) -> None:
-        """Give an instance what a form was given, to be written by ``save()``."""
-        super().save_form_data(instance, data)
-
-    def save_form_data(self, instance: Model, data: Any) -> None:
-        """Give an instance what a form was given, and write it if the instance is saved.
-
-        Django's own model forms, those of the admin among them, call this after the last ``save()`` of the instance.
-        """
-        self.hold_form_data(instance, data)
-        if has_row(instance):
-            getattr(instance, self.attname).commit()
+    def held_relation(self, instance: Model) -> Any:
+        """Return the manager of the links."""
+        return getattr(instance, self.attname)
 
     def check(self, **kwargs: Any) -> list[Any]:
         """Check besides what Django checks that the field is on a cluster."""

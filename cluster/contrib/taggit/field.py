@@ -12,12 +12,12 @@ from taggit.managers import TaggableManager
 from cluster.contrib.taggit.form_field import StorableTagField
 from cluster.contrib.taggit.generic import TaggedItemsDescriptor, TaggedItemsRelation, can_hold_key
 from cluster.contrib.taggit.manager import HeldTagsManager
+from cluster.fields.form_data import HeldFormData
 from cluster.relations import Clusterable, ParentalField
-from cluster.relations.state import has_row
 from cluster.saving.unique import unique_sets
 
 
-class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit has no types
+class ClusterTaggableManager(HeldFormData, TaggableManager):  # type: ignore[misc]  # taggit has no types
     """A ``TaggableManager`` whose tags are held in memory until ``save()``.
 
     The through model's ``content_object`` is a ``ParentalKey`` to the model that has the field, or a generic foreign
@@ -79,18 +79,9 @@ class ClusterTaggableManager(TaggableManager):  # type: ignore[misc]  # taggit h
         """Return the tags, held or stored; what a form shows."""
         return list(self.__get__(obj, type(obj)).all())
 
-    def hold_form_data(self, instance: Model, value: Any) -> None:
-        """Give an instance what a form was given, to be written by ``save()``."""
-        super().save_form_data(instance, value)
-
-    def save_form_data(self, instance: Model, value: Any) -> None:
-        """Give an instance what a form was given, and write it if the instance is saved.
-
-        Django's own model forms, those of the admin among them, call this after the last ``save()`` of the instance.
-        """
-        self.hold_form_data(instance, value)
-        if has_row(instance):
-            self.items_of(instance).commit()
+    def held_relation(self, instance: Model) -> Any:
+        """Return the manager of the tagged items."""
+        return self.items_of(instance)
 
     def formfield(self, form_class: Any = None, **kwargs: Any) -> Any:
         """Return the form field, which knows what names the tag model can have."""
