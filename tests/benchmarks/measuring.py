@@ -10,6 +10,11 @@ from typing import Any
 
 from django.db import connection
 
+# Seconds: so long that reading the clock weighs nothing beside it, so short that other processes leave most alone. A
+# number of calls would be fairer to none: the slower a subject, the longer, the warmer and the less disturbed it runs.
+STRETCH = 0.001
+STRETCHES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -18,12 +23,12 @@ class Job:
     Attributes:
         prepare: Makes, untimed, what ``run`` works on; gets the number of children.
         run: The timed part; what it did may be left behind.
-        repeat: How many times ``run`` is called on one preparation, for jobs that take microseconds.
+        is_brief: Whether ``run`` takes microseconds and leaves what it works on as it was: many calls are timed.
     """
 
     prepare: Callable[[int], Any]
     run: Callable[[Any], Any]
-    repeat: int = 1
+    is_brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +54,38 @@ class Case:
     held_to: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """What one run of a job took: seconds of this thread's CPU, for one call."""
-
-    seconds: float
-
-
-def time_once(job: Job, n: int) -> Timing:
-    """Prepare a job and time it, without the garbage collector, like ``timeit``."""
+def time_once(job: Job, n: int) -> float:
+    """Prepare a job and return the seconds of this thread's CPU for one call, without the garbage collector."""
     subject = job.prepare(n)
     gc.collect()
     gc.disable()
-    if job.repeat > 1:
-        # The collector went through all objects there are, and left nothing of this job in the processor's caches.
-        job.run(subject)
     try:
-        began = time.thread_time()
-        for _ in range(job.repeat):
-            job.run(subject)
-        ended = time.thread_time()
+        return shortest(job, subject) if job.is_brief else seconds_per_call(job, subject, calls=1)
     finally:
         gc.enable()
-    return Timing((ended - began) / job.repeat)
+
+
+def shortest(job: Job, subject: Any) -> float:
+    """Time a brief job in several stretches, and return the seconds of one call in the one that was disturbed least."""
+    calls = calls_in_a_stretch(job, subject)
+    return min(seconds_per_call(job, subject, calls) for _ in range(STRETCHES))
+
+
+def calls_in_a_stretch(job: Job, subject: Any) -> int:
+    """Return how many calls fill a stretch; counting them fills the processor's caches for whoever is measured."""
+    calls = 1
+    while seconds_per_call(job, subject, calls) * calls < STRETCH:
+        calls *= 2
+    return calls
+
+
+def seconds_per_call(job: Job, subject: Any, calls: int) -> float:
+    """Return the seconds of this thread's CPU that a call takes, the mean of several."""
+    run = job.run
+    began = time.thread_time()
+    for _ in range(calls):
+        run(subject)
+    return (time.thread_time() - began) / calls
 
 
 def count_statements(job: Job, n: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import Result, shown, suites
+from tests.benchmarks.measuring import STRETCH, Job, time_once
 
 HERE = Path(__file__).parent
 SIZE = 20
@@ -45,6 +46,23 @@ def test_a_held_cluster_that_did_not_change_is_saved_without_touching_its_childr
     few, many = answers("cluster", [{**question, "n": 3}, {**question, "n": 300}])
 
     assert few == many
+
+
+def test_a_brief_job_is_called_as_often_as_it_takes_to_read_its_time_off_a_clock():
+    calls: list[None] = []
+
+    seconds = time_once(Job(lambda _: calls, lambda made: made.append(None), is_brief=True), 1)
+
+    assert 0 < seconds < STRETCH
+    assert seconds * len(calls) > STRETCH
+
+
+def test_a_job_that_leaves_something_behind_is_called_once():
+    calls: list[None] = []
+
+    time_once(Job(lambda _: calls, lambda made: made.append(None)), 1)
+
+    assert calls == [None]
 
 
 def test_a_missed_goal_is_shown():
