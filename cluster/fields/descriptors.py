@@ -28,7 +28,7 @@ class HeldRelationDescriptor:
     parent_model: Any
     held_manager_class: Callable[[type[Any]], type[Any]]
 
-    @cached_property
+    @property
     def is_holding(self) -> bool:
         """Whether the instances of the parent's class can hold relations."""
         return issubclass(self.parent_model, Clusterable)
@@ -39,16 +39,20 @@ class HeldRelationDescriptor:
         live = super().related_manager_cls  # type: ignore[misc]
         return self.held_manager_class(live) if self.is_holding else live
 
+    @cached_property
+    def manager_of(self) -> Callable[[Any], Any] | None:
+        """What gives the manager of an instance that can hold; ``None`` where none can."""
+        return self.related_manager_cls.of if self.is_holding else None
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is None or not self.is_holding:
-            return super().__get__(instance, owner)  # type: ignore[misc]
-        return self.related_manager_cls.of(instance)
+        manager_of = None if instance is None else self.manager_of
+        return super().__get__(instance, owner) if manager_of is None else manager_of(instance)  # type: ignore[misc]
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if self.is_holding:
-            self.related_manager_cls.of(instance).set(value)
-        else:
+        if self.manager_of is None:
             super().__set__(instance, value)  # type: ignore[misc]
+        else:
+            self.manager_of(instance).set(value)
 
 
 class ChildRelationDescriptor(  # type: ignore[misc]

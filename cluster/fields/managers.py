@@ -67,7 +67,13 @@ def _make_plainly(manager_class: Any) -> None:
     for name, value in vars(manager_class(None)).items():
         setattr(manager_class, name, value)
     manager_class._hints = MappingProxyType({})
-    manager_class.is_made_plainly = True
+    manager_class.of = classmethod(_plain_manager_of)
+
+
+def _plain_manager_of(manager_class: Any, instance: Model) -> Any:
+    manager = object.__new__(manager_class)
+    manager.instance = instance
+    return manager
 
 
 def related_manager_of(instance: Model, name: str) -> Any:
@@ -85,7 +91,6 @@ class HeldRelatedManager(AltersData, ManagerBase):
     relation: ClassVar[Relation]
     live_manager_class: ClassVar[type[Any]]
     whole: ClassVar[WholeQuerySets | None]
-    is_made_plainly: ClassVar[bool] = False
     do_not_call_in_templates = True
 
     def __init__(self, instance: Any) -> None:
@@ -97,11 +102,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
     @classmethod
     def of(cls, instance: Model) -> Any:
         """Return the manager of one instance."""
-        if not cls.is_made_plainly:
-            return cls(instance)
-        manager = object.__new__(cls)
-        manager.instance = instance
-        return manager
+        return cls(instance)
 
     def __call__(self, *, manager: str) -> Any:
         """Return this relation over another manager of the related model, as Django's related managers do."""
