@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import Manager, QuerySet
 
-from cluster.queryset.plain_orders import default_order
 from cluster.relations.holding import held_list
 
 
@@ -40,9 +39,8 @@ class QuickAnswers:
 
     def first(self) -> Any:
         """Return the first object, or ``None``."""
-        model = self.model
         held = held_list(self.instance, self.relation)
-        if held is None or default_order(model) != () or not held.is_in_key_order(model._meta.pk.attname):
+        if held is None or self.whole.is_ordered or not held.is_in_key_order(self.model._meta.pk.attname):
             return self.get_queryset().first()
         return next(iter(held.view()), None)
 

@@ -232,14 +232,18 @@ class WholeQuerySets:
 
     Args:
         new: The held form of a new queryset of which nothing was asked yet.
+
+    Attributes:
+        is_ordered: Whether the model has an ordering of its own.
     """
 
-    __slots__ = ("_class", "_model", "_own", "_plain")
+    __slots__ = ("_class", "_model", "_own", "_plain", "is_ordered")
 
     def __init__(self, new: FakeQuerySet) -> None:
         self._class = type(new)
         self._model = new.model
-        self._plain = EMPTY if new.model._meta.ordering else UNORDERED
+        self.is_ordered = bool(new.model._meta.ordering)
+        self._plain = EMPTY if self.is_ordered else UNORDERED
         # What a constructor of the user's sets besides, or unlike, Django's.
         known = ("model", "_source", "_plain", "_query")
         self._own = {k: v for k, v in vars(new).items() if k not in known and v != _DEFAULTS.get(k, self)}
