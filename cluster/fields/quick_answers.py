@@ -42,7 +42,8 @@ class QuickAnswers:
         held = held_list(self.instance, self.relation)
         if held is None or self.whole.is_ordered or not held.is_in_key_order(self.model._meta.pk.attname):
             return self.get_queryset().first()
-        return next(iter(held.view()), None)
+        objects = held.objects()
+        return objects[0] if objects else None
 
     def filter(self, *args: Any, **kwargs: Any) -> Any:
         """Return the objects that match."""

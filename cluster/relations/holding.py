@@ -154,7 +154,7 @@ class RelationSource:
 
     def instances(self) -> Collection[Model]:
         """Return the held objects in the order in which they came."""
-        return self.held.view()
+        return self.held.objects()
 
     def in_key_order(self) -> bool:
         """Return whether the held objects are in the order of their keys, so that the first one is the first."""

@@ -28,6 +28,32 @@ def test_it_reads_like_a_list():
     assert repr(held) == repr([first, second])
 
 
+def test_it_can_be_changed_by_whoever_goes_through_it():
+    members = [Member(name="a"), Member(name="b"), Member(name="c")]
+    held = HeldList(members)
+
+    gone_through = [held.discard(member) for member in held]
+
+    assert gone_through == members
+    assert list(held) == []
+
+
+def test_it_reads_the_same_whatever_was_changed_after_it_was_read():
+    first, equal, last = Member(name="first"), Member(pk=1, name="equal"), Member(name="last")
+    held = HeldList([first, Member(pk=1, name="replaced")])
+
+    assert held[0] is first
+    assert held.add(last) is None
+    assert [held[0], held[2]] == [first, last]
+    held.add(equal)
+    assert held[1] is equal
+    held.discard(first)
+    assert [held[0], held[1]] == [equal, last]
+    last.pk = 1
+    held.forget_index()
+    assert held[:] == [last]
+
+
 def test_adding_an_equal_object_puts_it_in_the_place_of_the_held_one():
     old, other, new = Member(pk=1, name="old"), Member(pk=2), Member(pk=1, name="new")
     held = HeldList([old, other])
@@ -194,7 +220,7 @@ def test_a_list_of_new_and_stored_objects_is_indexed_in_linear_time():
     def seconds(count: int) -> float:
         stored = [Member.from_db("default", ["id"], [n]) for n in range(1, count)]
         held = HeldList([*(Member() for _ in stored), *stored])
-        return seconds_of(held.view)
+        return seconds_of(held.objects)
 
     few, many = min(seconds(200) for _ in range(5)), min(seconds(3_200) for _ in range(3))
 
