@@ -25,7 +25,7 @@ class ChildRelatedManager(HeldRelatedManager):
             ForeignChildError: A row of another parent has that parent's key in its own; nothing was added.
         """
         self._check_children(objs)
-        add_children(self.instance, self.relation, self.get_object_list(), objs)
+        add_children(self.instance, self._relation, self.get_object_list(), objs)
 
     add.alters_data = True  # type: ignore[attr-defined]
 
@@ -47,8 +47,8 @@ class ChildRelatedManager(HeldRelatedManager):
         held = self.get_object_list()
         for child in objs:
             removed = held.discard(child)
-            if removed is not None and self.relation.releases:
-                self.relation.point(removed, None)
+            if removed is not None and self._relation.releases:
+                self._relation.point(removed, None)
 
     remove.alters_data = True  # type: ignore[attr-defined]
 
@@ -61,7 +61,7 @@ class ChildRelatedManager(HeldRelatedManager):
     def clear(self, *, bulk: bool = True) -> None:
         """Declare the relation empty; no query."""
         self._forget_prefetched()
-        ensure_state(self.instance).declare(self.relation.name, new_list(self.relation))
+        ensure_state(self.instance).declare(self._relation.name, new_list(self._relation))
 
     clear.alters_data = True  # type: ignore[attr-defined]
 
@@ -81,7 +81,7 @@ class ChildRelatedManager(HeldRelatedManager):
         children = tuple(objs)
         self._check_children(children)
         self._forget_prefetched()
-        replace_children(self.instance, self.relation, children)
+        replace_children(self.instance, self._relation, children)
 
     set.alters_data = True  # type: ignore[attr-defined]
 
@@ -94,7 +94,7 @@ class ChildRelatedManager(HeldRelatedManager):
     def create(self, **kwargs: Any) -> Any:
         """Make a child and add it; its row is written by ``save()``."""
         self.get_object_list()
-        return super().create(**{**kwargs, **self.relation.keywords(self.instance)})
+        return super().create(**{**kwargs, **self._relation.keywords(self.instance)})
 
     create.alters_data = True  # type: ignore[attr-defined]
 
@@ -107,7 +107,7 @@ class ChildRelatedManager(HeldRelatedManager):
     def get_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Return the child with these values, or make one; nothing is written before ``save()``."""
         self.get_object_list()
-        return super().get_or_create(**{**kwargs, **self.relation.keywords(self.instance)})
+        return super().get_or_create(**{**kwargs, **self._relation.keywords(self.instance)})
 
     get_or_create.alters_data = True  # type: ignore[attr-defined]
 
@@ -120,7 +120,7 @@ class ChildRelatedManager(HeldRelatedManager):
     def update_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
         """Change the child with these values, or make one; nothing is written before ``save()``."""
         self.get_object_list()
-        return super().update_or_create(**{**kwargs, **self.relation.keywords(self.instance)})
+        return super().update_or_create(**{**kwargs, **self._relation.keywords(self.instance)})
 
     update_or_create.alters_data = True  # type: ignore[attr-defined]
 
@@ -132,5 +132,5 @@ class ChildRelatedManager(HeldRelatedManager):
 
     def _check_children(self, children: tuple[Any, ...]) -> None:
         self._check_types(children)
-        if self.relation.is_in_key:
-            refuse_other_keys(self.instance, self.relation, children)
+        if self._relation.is_in_key:
+            refuse_other_keys(self.instance, self._relation, children)

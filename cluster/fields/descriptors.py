@@ -42,7 +42,7 @@ class HeldRelationDescriptor:
     @cached_property
     def manager_of(self) -> Callable[[Any], Any] | None:
         """What gives the manager of an instance that can hold; ``None`` where none can."""
-        return self.related_manager_cls.of if self.is_holding else None
+        return self.related_manager_cls._of if self.is_holding else None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         manager_of = None if instance is None else self.manager_of

@@ -27,7 +27,7 @@ class LinkRelatedManager(HeldRelatedManager):
     @property
     def through(self) -> type[Model]:
         """The model of the link rows."""
-        through: type[Model] = self.relation.rel.through
+        through: type[Model] = self._relation.rel.through
         return through
 
     def add(self, *objs: Any, through_defaults: dict[str, Any] | None = None) -> None:
@@ -83,7 +83,7 @@ class LinkRelatedManager(HeldRelatedManager):
     def clear(self) -> None:
         """Declare the relation empty; no query."""
         self._forget_prefetched()
-        ensure_state(self.instance).declare(self.relation.name, new_list(self.relation))
+        ensure_state(self.instance).declare(self._relation.name, new_list(self._relation))
 
     clear.alters_data = True  # type: ignore[attr-defined]
 
@@ -103,13 +103,13 @@ class LinkRelatedManager(HeldRelatedManager):
             ValueError: An object is from another database; nothing was changed.
             DoesNotExist: A key names no object; nothing was changed.
         """
-        if is_set_by_deserializer(self.instance, self.relation.name):
+        if is_set_by_deserializer(self.instance, self._relation.name):
             self.set_base(objs, raw=True)
             return
         targets = self._targets(tuple(objs))
         defaults = dict(resolve_callables(through_defaults or {}))
         self._forget_prefetched()
-        replace_links(self.instance, self.relation, targets, defaults, clear=clear)
+        replace_links(self.instance, self._relation, targets, defaults, clear=clear)
 
     set.alters_data = True  # type: ignore[attr-defined]
 
@@ -125,7 +125,7 @@ class LinkRelatedManager(HeldRelatedManager):
         if not raw:
             self.set(objs, clear=clear, through_defaults=through_defaults)
             return
-        ensure_state(self.instance).drop(self.relation.name)
+        ensure_state(self.instance).drop(self._relation.name)
         self._forget_prefetched()
         set_links_raw(self.live_manager, objs)
 
@@ -247,7 +247,7 @@ class LinkRelatedManager(HeldRelatedManager):
         missing = [key for key in keys if key not in found]
         if missing:
             raise self.model.DoesNotExist(
-                f"Cannot add to {self.instance._meta.object_name}.{self.relation.name}: "
+                f"Cannot add to {self.instance._meta.object_name}.{self._relation.name}: "
                 f"there is no {self.model._meta.object_name} with {attname} {missing!r}."
             )
         return found

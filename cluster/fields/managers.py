@@ -42,9 +42,9 @@ def build_manager_class(
     if superclass.get_queryset is BaseManager.get_queryset:
         whole = whole_querysets(superclass._queryset_class, relation.related_model)
     attributes = {
-        "relation": relation,
-        "live_manager_class": live_manager_class,
-        "whole": whole,
+        "_relation": relation,
+        "_live_manager_class": live_manager_class,
+        "_whole": whole,
         "__module__": kind.__module__,
         **(quick_answers(superclass) if whole else {}),
     }
@@ -67,7 +67,7 @@ def _make_plainly(manager_class: Any) -> None:
     for name, value in vars(manager_class(None)).items():
         setattr(manager_class, name, value)
     manager_class._hints = MappingProxyType({})
-    manager_class.of = classmethod(_plain_manager_of)
+    manager_class._of = classmethod(_plain_manager_of)
 
 
 def _plain_manager_of(manager_class: Any, instance: Model) -> Any:
@@ -88,42 +88,42 @@ class HeldRelatedManager(AltersData, ManagerBase):
     on until ``save()`` or ``commit()`` the held list answers. Nothing here writes but ``commit()``.
     """
 
-    relation: ClassVar[Relation]
-    live_manager_class: ClassVar[type[Any]]
-    whole: ClassVar[WholeQuerySets | None]
+    _relation: ClassVar[Relation]
+    _live_manager_class: ClassVar[type[Any]]
+    _whole: ClassVar[WholeQuerySets | None]
     do_not_call_in_templates = True
 
     def __init__(self, instance: Any) -> None:
         super().__init__()
         self.instance = instance
-        self.model = self.relation.related_model
-        self.field = self.relation.field
+        self.model = self._relation.related_model
+        self.field = self._relation.field
 
     @classmethod
-    def of(cls, instance: Model) -> Any:
+    def _of(cls, instance: Model) -> Any:
         """Return the manager of one instance."""
         return cls(instance)
 
     def __call__(self, *, manager: str) -> Any:
         """Return this relation over another manager of the related model, as Django's related managers do."""
         superclass = getattr(self.model, manager).__class__
-        live = self.live_manager(manager=manager).__class__ if has_row(self.instance) else self.live_manager_class
-        return build_manager_class(type(self).__mro__[1], superclass, self.relation, live)(self.instance)
+        live = self.live_manager(manager=manager).__class__ if has_row(self.instance) else self._live_manager_class
+        return build_manager_class(type(self).__mro__[1], superclass, self._relation, live)(self.instance)
 
     def __reduce__(self) -> Any:
-        return (related_manager_of, (self.instance, self.relation.name))
+        return (related_manager_of, (self.instance, self._relation.name))
 
     # Held or live
 
     @property
     def is_deferring(self) -> bool:
         """Whether the relation is held, so that changes wait for ``save()`` or ``commit()``."""
-        return held_list(self.instance, self.relation) is not None
+        return held_list(self.instance, self._relation) is not None
 
     @property
     def live_manager(self) -> Any:
         """Django's own related manager, which reads and writes the database at once."""
-        live = self.live_manager_class(self.instance)
+        live = self._live_manager_class(self.instance)
         live._db = self._db
         return live
 
@@ -138,24 +138,24 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     def get_object_list(self) -> HeldList:
         """Return the held list, beginning to hold a live relation (one query), so that its objects can be edited."""
-        held = held_list(self.instance, self.relation)
+        held = held_list(self.instance, self._relation)
         if held is None:
             rows = list(self.get_live_queryset()) if has_row(self.instance) else []
-            held = begin_holding(self.instance, self.relation, rows)
+            held = begin_holding(self.instance, self._relation, rows)
             self._forget_prefetched()
         return held
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the held objects, or the database's where the relation is live; no query until it is evaluated."""
-        held = held_list(self.instance, self.relation)
+        held = held_list(self.instance, self._relation)
         if held is None:
             if has_row(self.instance):
                 return self.get_live_queryset()
             held = self.get_object_list()
-        source = source_of(self.instance, self.relation, held)
-        if self.whole is None:
+        source = source_of(self.instance, self._relation, held)
+        if self._whole is None:
             return held_queryset(super().get_queryset(), source)
-        return self.whole.over(source, self._db, self._hints)
+        return self._whole.over(source, self._db, self._hints)
 
     def commit(self) -> None:
         """Write what is held of this relation alone, in one transaction; afterwards it is live again.
@@ -164,7 +164,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
             UnsavedParentError: The instance was never saved.
             StaleClusterError: A row that was to be updated is gone.
         """
-        commit_relation(self.instance, self.relation, using=self._db)
+        commit_relation(self.instance, self._relation, using=self._db)
 
     commit.alters_data = True  # type: ignore[attr-defined]
 
@@ -177,7 +177,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
     def _forget_prefetched(self) -> None:
         prefetched = self.instance.__dict__.get("_prefetched_objects_cache")
         if prefetched:
-            prefetched.pop(self.relation.name, None)
+            prefetched.pop(self._relation.name, None)
 
     def _check_types(self, objects: Iterable[Any]) -> None:
         for instance in objects:
@@ -193,7 +193,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
 
     def _apply_rel_filters(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.is_deferring or not has_row(self.instance):
-            return held_queryset(queryset, source_of(self.instance, self.relation, self.get_object_list()))
+            return held_queryset(queryset, source_of(self.instance, self._relation, self.get_object_list()))
         restricted: QuerySet[Any] = self.live_manager._apply_rel_filters(queryset)
         return restricted
 

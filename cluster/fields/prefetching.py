@@ -86,7 +86,7 @@ def prefetch_held_and_live(
 
     One query for all live instances, none for those that hold the relation.
     """
-    relation = manager.relation
+    relation = manager._relation
     holders, live = apart(instances, lambda each: held_list(each, relation) is not None or not has_row(each))
     if not holders:
         plan: PrefetchPlan = _live_manager(manager, live[0]).get_prefetch_querysets(live, querysets)
@@ -110,4 +110,4 @@ def _held(manager: HeldRelatedManager, instance: Model, querysets: Sequence[Any]
         return list(own.get_queryset())
     restricted = querysets[0]._chain()
     restricted._prefetch_related_lookups = ()
-    return list(held_queryset(restricted, source_of(instance, manager.relation, own.get_object_list())))
+    return list(held_queryset(restricted, source_of(instance, manager._relation, own.get_object_list())))

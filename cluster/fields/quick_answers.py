@@ -13,34 +13,34 @@ class QuickAnswers:
     """Answers that need no queryset, and querysets that are not copied first, as nobody else has them."""
 
     instance: Any
-    relation: Any
+    _relation: Any
     model: Any
     get_queryset: Any
-    whole: Any
+    _whole: Any
     _db: str | None
     _hints: dict[str, Any]
 
     def all(self) -> Any:
         """Return everything in the relation."""
-        held = held_list(self.instance, self.relation)
+        held = held_list(self.instance, self._relation)
         if held is None or held.source is None:
             return self.get_queryset()
-        return self.whole.over(held.source, self._db, self._hints)
+        return self._whole.over(held.source, self._db, self._hints)
 
     def count(self) -> int:
         """Count the objects."""
-        held = held_list(self.instance, self.relation)
+        held = held_list(self.instance, self._relation)
         return self.get_queryset().count() if held is None else len(held)
 
     def exists(self) -> bool:
         """Tell whether there is any object."""
-        held = held_list(self.instance, self.relation)
+        held = held_list(self.instance, self._relation)
         return self.get_queryset().exists() if held is None else len(held) > 0
 
     def first(self) -> Any:
         """Return the first object, or ``None``."""
-        held = held_list(self.instance, self.relation)
-        if held is None or self.whole.is_ordered or not held.is_in_key_order(self.model._meta.pk.attname):
+        held = held_list(self.instance, self._relation)
+        if held is None or self._whole.is_ordered or not held.is_in_key_order(self.model._meta.pk.attname):
             return self.get_queryset().first()
         objects = held.objects()
         return objects[0] if objects else None

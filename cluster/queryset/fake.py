@@ -118,7 +118,7 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
         attributes.pop("_is_fresh", None)
         return copy
 
-    def over(self, source: Source) -> Any:
+    def _over(self, source: Source) -> Any:
         """Return the same queryset over another source: the cheap way to many querysets of one kind."""
         clone = self._clone()
         clone._source = source

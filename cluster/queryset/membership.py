@@ -88,7 +88,7 @@ def of_one_source(left: Any, right: Any) -> tuple[Any, Any]:
     if left._source is right._source:
         return left, right
     source = MergedSource(left._source, right._source)
-    return _narrowed(left.over(source), whole(left)), _narrowed(right.over(source), whole(right))
+    return _narrowed(left._over(source), whole(left)), _narrowed(right._over(source), whole(right))
 
 
 def unsliced(queryset: Any) -> Any:
@@ -98,7 +98,7 @@ def unsliced(queryset: Any) -> Any:
 
 def whole(queryset: Any) -> Any:
     """Return a queryset of everything in the source of another one."""
-    return type(queryset)(model=queryset.model, using=queryset._db).over(queryset._source)
+    return type(queryset)(model=queryset.model, using=queryset._db)._over(queryset._source)
 
 
 def _narrowed(queryset: Any, members: Any) -> Any:

@@ -26,7 +26,7 @@ class HeldMerges(DjangoQuerySet):
         if self._merges_in_memory(other, "|"):
             left, right = self._mergeable(other)
             return super(HeldMerges, left).__or__(right)
-        return self if isinstance(other, EmptyQuerySet) else self.as_live() | other
+        return self if isinstance(other, EmptyQuerySet) else self._as_live() | other
 
     def __and__(self, other: Any) -> Any:
         """Return the rows of both."""
@@ -35,29 +35,29 @@ class HeldMerges(DjangoQuerySet):
             return super(HeldMerges, left).__and__(right)
         if self.query.is_sliced:
             raise TypeError("Cannot combine queries once a slice has been taken.")
-        return other if isinstance(other, EmptyQuerySet) else self.as_live() & other
+        return other if isinstance(other, EmptyQuerySet) else self._as_live() & other
 
     def __xor__(self, other: Any) -> Any:
         """Return the rows of one or the other, not of both."""
         if self._merges_in_memory(other, "^"):
             left, right = self._mergeable(other)
             return super(HeldMerges, left).__xor__(right)
-        return self if isinstance(other, EmptyQuerySet) else self.as_live() ^ other
+        return self if isinstance(other, EmptyQuerySet) else self._as_live() ^ other
 
     def __ror__(self, other: Any) -> Any:
         """Return the rows of either, from the database."""
         self._check_operator_queryset(other, "|")
-        return self if isinstance(other, EmptyQuerySet) else other | self.as_live()
+        return self if isinstance(other, EmptyQuerySet) else other | self._as_live()
 
     def __rand__(self, other: Any) -> Any:
         """Return the rows of both, from the database."""
         self._check_operator_queryset(other, "&")
-        return other if isinstance(other, EmptyQuerySet) else other & self.as_live()
+        return other if isinstance(other, EmptyQuerySet) else other & self._as_live()
 
     def __rxor__(self, other: Any) -> Any:
         """Return the rows of one or the other, not of both, from the database."""
         self._check_operator_queryset(other, "^")
-        return self if isinstance(other, EmptyQuerySet) else other ^ self.as_live()
+        return self if isinstance(other, EmptyQuerySet) else other ^ self._as_live()
 
     def _merges_in_memory(self, other: Any, operator: str) -> bool:
         if not isinstance(other, QuerySet) or isinstance(other, HeldMerges):
@@ -82,7 +82,7 @@ class HeldMerges(DjangoQuerySet):
     def _add_hints(self, **hints: Any) -> None:
         self._hints = {**self._hints, **hints}
 
-    def as_live(self) -> QuerySet[Any]:
+    def _as_live(self) -> QuerySet[Any]:
         """Return a queryset of the database for the rows found here, by their keys; rows not saved are left out."""
         keys = held_keys(self.query, self.db)
         live: QuerySet[Any] = self.model._base_manager.using(self.db).filter(pk__in=keys)

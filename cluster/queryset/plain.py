@@ -142,7 +142,7 @@ class PlainQuery:
         terms = self.terms_for(queryset.model)
         if terms is None:
             return None
-        instances = self.selected(queryset._source, queryset.get_using)
+        instances = self.selected(queryset._source, queryset._get_using)
         if terms and len(instances) > 1:
             instances = self._ordered(instances, terms, queryset)
         if self.is_sliced:

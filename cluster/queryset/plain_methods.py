@@ -26,11 +26,11 @@ class PlainMethods(DjangoQuerySet):
     _with_plain: Callable[[PlainQuery], Any]
     _leave_plain: Callable[[PlainQuery], None]
 
-    def nulls_first(self) -> bool:
+    def _nulls_first(self) -> bool:
         """Tell whether the vendor counts NULL as smaller than all values."""
         return bool(connections[self.db].features.order_by_nulls_first)
 
-    def get_using(self) -> str:
+    def _get_using(self) -> str:
         """Return the database alias by which missing related rows are fetched."""
         return self.db
 
@@ -73,7 +73,7 @@ class PlainMethods(DjangoQuerySet):
         if plain is None or self._result_cache is not None:
             return super().count()
         if plain.filters or plain.is_sliced:
-            return len(plain.selected(self._source, self.get_using)[plain.low : plain.high])
+            return len(plain.selected(self._source, self._get_using)[plain.low : plain.high])
         return len(self._source.instances())
 
     def exists(self) -> bool:
@@ -83,7 +83,7 @@ class PlainMethods(DjangoQuerySet):
             return super().exists()
         if plain.is_sliced:
             return self.count() > 0
-        return next(plain.matching(self._source, self.get_using), None) is not None
+        return next(plain.matching(self._source, self._get_using), None) is not None
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
         """Return the one instance that matches; a primary key of a whole relation is found in constant time."""
@@ -95,7 +95,7 @@ class PlainMethods(DjangoQuerySet):
             return super().get(*args, **kwargs)
         if kwargs:
             plain = plain.filtered(added)
-        found = plain.selected(self._source, self.get_using)[:MAX_GET_RESULTS]
+        found = plain.selected(self._source, self._get_using)[:MAX_GET_RESULTS]
         if len(found) != 1:
             raise self._not_one(len(found))
         return found[0] if plain.shown is None else plain.shown.of(found)[0]
@@ -117,7 +117,7 @@ class PlainMethods(DjangoQuerySet):
             return self._first_of(plain)
         if not self._source.in_key_order():
             return self._first_by_key(plain, "pk")
-        found = next(plain.matching(self._source, self.get_using), None)
+        found = next(plain.matching(self._source, self._get_using), None)
         return found if found is None or plain.shown is None else plain.shown.of([found])[0]
 
     def last(self) -> Any:

@@ -64,4 +64,4 @@ def in_order(instances: list[Model], column: PlainColumn, queryset: Any, *, desc
     if get is not None:
         return sorted(instances, key=get, reverse=descending)
     pairs = list(zip(column.keys(instances), instances, strict=True))
-    return sort_pairs(pairs, descending=descending, nulls_first=queryset.nulls_first() is not descending)
+    return sort_pairs(pairs, descending=descending, nulls_first=queryset._nulls_first() is not descending)

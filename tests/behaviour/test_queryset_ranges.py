@@ -57,8 +57,8 @@ def test_a_queryset_over_another_source_is_the_same_question() -> None:
     plain = held_queryset(Song.objects.all(), first).filter(track=1)
     queried = held_queryset(Song.objects.filter(track=1), first)
 
-    assert [song.title for song in plain.over(second)] == ["b"]
-    assert [song.title for song in queried.over(second)] == ["b"]
+    assert [song.title for song in plain._over(second)] == ["b"]
+    assert [song.title for song in queried._over(second)] == ["b"]
     assert [song.title for song in plain] == ["a"]
     assert [song.title for song in queried] == ["a"]
 

@@ -131,6 +131,39 @@ def test_a_method_of_the_users_manager_is_asked() -> None:
     assert [child.name for child in parent_with(Reluctant()).children.filter(name="b")] == ["a"]
 
 
+class Homonyms(QuerySet[Any]):
+    """Methods with names that one may well choose, and that this package could have chosen, too."""
+
+    def of(self, name: str) -> Any:
+        return self.filter(name=name)
+
+    over = whole = relation = as_live = nulls_first = get_using = of
+
+
+@isolate_apps("tests.testapp")
+@pytest.mark.parametrize("name", ["of", "over", "whole", "relation", "as_live", "nulls_first", "get_using"])
+def test_a_method_of_the_users_may_have_any_name(name: str) -> None:
+    children = parent_with(Homonyms.as_manager()).children
+    first, second = children.order_by("name")
+
+    assert list(getattr(children, name)("a")) == [first]
+    assert list(getattr(children.all(), name)("b")) == [second]
+    assert list(children.filter(name="b") | children.order_by("name")[:1]) == [first, second]
+
+
+def test_relations_have_no_public_names_but_those_of_django_and_of_the_reference() -> None:
+    band = Band(pk=1)
+    of_django = public_names(band.members.live_manager) | public_names(band.genres.live_manager)
+    of_reference = {"acommit", "commit", "get_live_queryset", "get_object_list", "is_deferring", "live_manager"}
+
+    assert public_names(band.members) | public_names(band.genres) <= of_django | of_reference
+    assert public_names(band.members.all()) <= public_names(Member.objects.all())
+
+
+def public_names(it: Any) -> set[str]:
+    return {name for name in dir(it) if not name.startswith("_")}
+
+
 @isolate_apps("tests.testapp")
 def test_a_constructor_of_the_users_has_its_say() -> None:
     children = parent_with(Tagged.as_manager()).children
