@@ -6,12 +6,21 @@ import math
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.db import DataError, connection
+from django.db import connection
 from django.db.models import Field, expressions
 from django.db.models.expressions import Combinable
 
 from cluster.errors import NotInMemoryError
-from cluster.queryset.meanings.numbers import EXACT, in_domain, integer_remainder, refuse_decimals, unsigned_zero
+from cluster.queryset.meanings.numbers import (
+    EXACT,
+    LARGEST_BITS,
+    bits_of,
+    check_range,
+    in_domain,
+    modulo,
+    power,
+    unsigned_zero,
+)
 from cluster.queryset.meanings.temporal import Operation, temporal
 from cluster.queryset.registry import Evaluator, compiles
 
@@ -19,15 +28,6 @@ if TYPE_CHECKING:
     from cluster.queryset.compiling import Compiler
     from cluster.queryset.rows import Row
 
-_BITS = {
-    "SmallIntegerField": 16,
-    "PositiveSmallIntegerField": 16,
-    "SmallAutoField": 16,
-    "IntegerField": 32,
-    "PositiveIntegerField": 32,
-    "AutoField": 32,
-}
-_LARGEST_BITS = 64
 _SMALLEST_LITERAL_BITS = 32
 _DIGITS_PER_WORD = 4
 _SIGNIFICANT_DIGITS = 16
@@ -101,17 +101,7 @@ def remainder(left: Any, right: Any) -> Any:
     """``%``: the remainder has the sign of the dividend."""
     if isinstance(left, float) or isinstance(right, float):
         raise NotInMemoryError("Cannot compute the remainder of a float in memory: the databases disagree on it.")
-    if right == 0:
-        raise ZeroDivisionError
-    if isinstance(left, int) and isinstance(right, int):
-        return integer_remainder(left, right)
-    return EXACT.remainder(Decimal(left), Decimal(right))
-
-
-def power(left: Any, right: Any) -> Any:
-    """``POWER``, in floating point."""
-    refuse_decimals("a power", left, right)
-    return math.pow(left, right)
+    return modulo(left, right)
 
 
 def shift_left(left: int, right: int) -> int:
@@ -185,8 +175,8 @@ class ArithmeticEvaluator:
         elif self.right_is_literal and isinstance(left, Decimal):
             right = Decimal(repr(right))
         result = self.operation(left, right)
-        if type(result) is int and not -(1 << (self.bits - 1)) <= result < 1 << (self.bits - 1):
-            raise DataError("integer out of range")
+        if type(result) is int:
+            check_range(result, self.bits)
         return unsigned_zero(result)
 
 
@@ -199,14 +189,14 @@ def is_float_literal(expression: Any) -> bool:
 def integer_bits(expression: Any) -> int:
     """Return the number of bits in which the database computes with integers: 64, but on PostgreSQL."""
     if connection.vendor != "postgresql":
-        return _LARGEST_BITS
+        return LARGEST_BITS
     if isinstance(expression, expressions.CombinedExpression):
         return max(integer_bits(expression.lhs), integer_bits(expression.rhs))
     if isinstance(expression, expressions.Value) and isinstance(expression.value, int):
-        return _SMALLEST_LITERAL_BITS if expression.value.bit_length() < _SMALLEST_LITERAL_BITS else _LARGEST_BITS
+        return _SMALLEST_LITERAL_BITS if expression.value.bit_length() < _SMALLEST_LITERAL_BITS else LARGEST_BITS
     field = expression._output_field_or_none
     field = getattr(field, "target_field", field)
-    return _BITS.get(field.get_internal_type(), _LARGEST_BITS) if isinstance(field, Field) else _LARGEST_BITS
+    return bits_of(field) if isinstance(field, Field) else LARGEST_BITS
 
 
 @compiles(expressions.CombinedExpression)

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import DataError, connection
+from django.db import DataError
 from django.db.models import Field, IntegerField
 from django.db.models import functions as db
 
@@ -20,7 +20,7 @@ from cluster.errors import NotInMemoryError
 from cluster.queryset.columns import concrete_target
 from cluster.queryset.meanings.casting import as_text
 from cluster.queryset.meanings.json_values import JSON_NULL, JsonNullType, from_python
-from cluster.queryset.meanings.numbers import EXACT, exact, unsigned_zero
+from cluster.queryset.meanings.numbers import EXACT, bits_of, check_range, exact, unsigned_zero
 from cluster.queryset.registry import Evaluator, compiles
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ Caster = Callable[[Any, Any, Any], Any]
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-_BITS = {"SmallIntegerField": 16, "PositiveSmallIntegerField": 16, "IntegerField": 32, "PositiveIntegerField": 32}
-_LARGEST_BITS = 64
 
 
 class CastEvaluator:
@@ -81,9 +79,7 @@ def _to_text(value: Any, source: Any, target: Any) -> Any:
 
 def _to_integer(value: Any, source: Any, target: Any) -> Any:
     number = _integer(value, target)
-    bits = _BITS.get(target.get_internal_type(), _LARGEST_BITS) if connection.vendor == "postgresql" else _LARGEST_BITS
-    if not -(1 << (bits - 1)) <= number < 1 << (bits - 1):
-        raise DataError("integer out of range")
+    check_range(number, bits_of(target))
     return number
 
 

@@ -10,13 +10,23 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from django.db import DataError, connection
+from django.db.models import Field
 from django.db.models import functions as db
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset.registry import compiles_function
 
 EXACT = Context(prec=1000)
+LARGEST_BITS = 64
 _FLOAT_DIGITS = 15
+_BITS = {
+    "SmallIntegerField": 16,
+    "PositiveSmallIntegerField": 16,
+    "SmallAutoField": 16,
+    "IntegerField": 32,
+    "PositiveIntegerField": 32,
+    "AutoField": 32,
+}
 
 
 def no_result(message: str) -> None:
@@ -44,6 +54,21 @@ def in_domain(function: Callable[..., Any]) -> Callable[..., Any]:
             return no_result("division by zero")
 
     return guarded
+
+
+def bits_of(field: Field[Any, Any]) -> int:
+    """Return the number of bits of integers of a field's type in the project's database: 64, but on PostgreSQL."""
+    return _BITS.get(field.get_internal_type(), LARGEST_BITS) if connection.vendor == "postgresql" else LARGEST_BITS
+
+
+def check_range(number: int, bits: int) -> None:
+    """Check that an integer fits into a number of bits.
+
+    Raises:
+        DataError: It does not.
+    """
+    if not -(1 << (bits - 1)) <= number < 1 << (bits - 1):
+        raise DataError("integer out of range")
 
 
 def unsigned_zero(value: Any) -> Any:
@@ -103,7 +128,7 @@ def round_half_away(value: Any, places: Any) -> Any:
     return type(value)(rounded)
 
 
-def integer_remainder(value: int, divisor: int) -> int:
+def _integer_remainder(value: int, divisor: int) -> int:
     """Return the remainder of two integers with the sign of the dividend."""
     remainder = abs(value) % abs(divisor)
     return -remainder if value < 0 else remainder
@@ -117,7 +142,7 @@ def modulo(value: Any, divisor: Any) -> Any:
     if divisor == 0:
         raise ZeroDivisionError
     if isinstance(value, int) and isinstance(divisor, int):
-        return integer_remainder(value, divisor)
+        return _integer_remainder(value, divisor)
     return unsigned_zero(EXACT.remainder(Decimal(value), Decimal(divisor)))
 
 

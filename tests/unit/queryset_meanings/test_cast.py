@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DataError, models
+from django.db import DataError, connection, models
 from django.db.models import Value
 from django.db.models.functions import Cast
 
@@ -91,6 +92,16 @@ def test_a_cast_on_which_databases_disagree_is_refused(source: Any, field: Any) 
 def test_a_value_that_does_not_read_as_the_type_is_an_error(source: Any, field: Any) -> None:
     with pytest.raises(DataError):
         evaluated(Cast(source, field))
+
+
+@pytest.mark.parametrize(("field", "bits"), [(models.SmallAutoField, 16), (models.AutoField, 32)])
+def test_the_kinds_of_keys_have_ranges_on_postgresql_alone(field: Any, bits: int) -> None:
+    smallest, beyond = -(2 ** (bits - 1)), 2 ** (bits - 1)
+    expected = pytest.raises(DataError, match="integer out of range")
+
+    assert evaluated(Cast(Value(smallest), field())) == smallest
+    with expected if connection.vendor == "postgresql" else nullcontext():
+        assert evaluated(Cast(Value(beyond), field())) == beyond
 
 
 def test_a_date_becomes_a_moment_without_a_zone_where_there_are_no_zones(settings: Any) -> None:
