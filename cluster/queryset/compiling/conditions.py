@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models.sql.where import AND, OR, WhereNode
 
+from cluster.queryset.compiling.evaluators import negation
 from cluster.queryset.registry import Evaluator, compiles
 from cluster.queryset.rows import Row
 
@@ -27,7 +28,7 @@ def compile_where(node: WhereNode, compiler: Compiler) -> Evaluator:
         evaluate = _disjunction(children)
     else:
         evaluate = _exclusive(children, null_is_unknown=compiler.features.supports_logical_xor)
-    return _negation(evaluate) if node.negated else evaluate
+    return negation(evaluate) if node.negated else evaluate
 
 
 def _conjunction(children: Sequence[Evaluator]) -> Evaluator:
@@ -72,11 +73,3 @@ def _exclusive(children: Sequence[Evaluator], *, null_is_unknown: bool) -> Evalu
         return any_of(row) if odd else False
 
     return evaluate_xor
-
-
-def _negation(evaluate: Evaluator) -> Evaluator:
-    def evaluate_not(row: Row) -> bool | None:
-        value = evaluate(row)
-        return None if value is None else not value
-
-    return evaluate_not

@@ -25,3 +25,13 @@ def tuple_of(parts: Sequence[Evaluator]) -> Evaluator:
         return tuple(part(row) for part in parts)
 
     return evaluate_tuple
+
+
+def negation(evaluate: Evaluator) -> Evaluator:
+    """Return an evaluator that gives NOT of another one, in SQL's three values."""
+
+    def evaluate_not(row: Row) -> bool | None:
+        value = evaluate(row)
+        return None if value is None else not value
+
+    return evaluate_not

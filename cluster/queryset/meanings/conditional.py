@@ -10,6 +10,7 @@ from django.db.models import DecimalField, FloatField, expressions
 from django.db.models import functions as db
 
 from cluster.queryset.columns import concrete_target
+from cluster.queryset.compiling.evaluators import negation
 from cluster.queryset.meanings.arithmetic import is_float_literal
 from cluster.queryset.meanings.comparing import equal, greater, less
 from cluster.queryset.registry import Evaluator, compiles, compiles_function
@@ -42,23 +43,10 @@ def compile_case(expression: Any, compiler: Compiler) -> Evaluator:
     return CaseEvaluator(branches, compiler.compile(expression.default))
 
 
-class NotEvaluator:
-    """``NOT`` with SQL's three values."""
-
-    __slots__ = ("condition",)
-
-    def __init__(self, condition: Evaluator) -> None:
-        self.condition = condition
-
-    def __call__(self, row: Row) -> bool | None:
-        value = self.condition(row)
-        return None if value is None else not value
-
-
 @compiles(expressions.NegatedExpression)
 def compile_negated(expression: Any, compiler: Compiler) -> Evaluator:
     """``NOT ...``."""
-    return NotEvaluator(compiler.compile(expression.expression))
+    return negation(compiler.compile(expression.expression))
 
 
 class CoalesceEvaluator:
