@@ -11,7 +11,7 @@ Where the instances of a join come from:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import ForeignKey, ManyToManyField, Model
@@ -184,21 +184,26 @@ def held_objects(instance: Model, accessor: str) -> Sequence[Model] | None:
 
 def known_links(rel: Any, parent: Model) -> Sequence[Model] | None:
     """Return rows of a many-to-many table for the objects that an instance holds, or ``None``."""
-    for field, source, target, accessor in links_through(rel, type(parent)):
+    for target, accessor in links_through(rel, type(parent)):
         held = held_objects(parent, accessor)
         if held is not None:
-            rows = held_objects(parent, accessor_of(rel)) or ()
-            return link_rows(field.remote_field.through, source, target, parent, held, rows)
+            return link_rows(rel, target, parent, held, held_objects(parent, accessor_of(rel)) or ())
     return None
 
 
-def link_rows(
-    through: Any, source: str, target: str, parent: Model, items: Sequence[Model], rows: Sequence[Model]
-) -> Sequence[Model]:
+def link_rows(rel: Any, target: str, parent: Model, items: Sequence[Model], rows: Sequence[Model]) -> Sequence[Model]:
     """Return the row that links each object: one that is held itself, otherwise one that is made.
 
     Of a link that may be in the database already only its keys are known then.
+
+    Args:
+        rel: The relation of the instance to the rows.
+        target: The name of the rows' key to the objects.
+        parent: The instance.
+        items: The objects.
+        rows: The rows that are held.
     """
+    through, source = rel.related_model, rel.field.name
     field = through._meta.get_field(target)
     read_target, read_key = column_reader(field), column_reader(field.target_field)
     known: dict[Any, list[Model]] = defaultdict(list)
@@ -224,28 +229,25 @@ def other_columns(through: Any, source: str, target: str) -> list[str]:
     ]
 
 
-def links_through(rel: Any, model: type[Model]) -> list[tuple[Any, str, str, str]]:
-    """Return the many-to-many relations whose table a reverse relation leads to.
+def links_through(rel: Any, model: type[Model]) -> Iterator[tuple[str, str]]:
+    """Give the many-to-many relations whose table a reverse relation leads to.
 
-    Each comes as its field, the names of the two keys in the table, and the accessor of its objects. Fields of other
-    packages that are many-to-many in kind only (tags) have their rows under the name of the relation to the table.
+    Each comes as the name of the table's key to its objects, and the accessor of these. Fields of other packages that
+    are many-to-many in kind only (tags) have their rows under the name of the relation to the table.
     """
-    through, name = rel.related_model, rel.field.name
     opts: Any = model._meta
-    own: list[Any] = [field for field in opts.many_to_many if isinstance(field, ManyToManyField)]
-    forward = [
-        (field, name, field.m2m_reverse_field_name(), field.name)
-        for field in own
-        if field.remote_field.through is through and field.m2m_field_name() == name
-    ]
-    others = [related for related in opts.related_objects if isinstance(related.field, ManyToManyField)]
-    fields: list[tuple[Any, Any]] = [(related, related.field) for related in others]
-    reverse: list[tuple[Any, str, str, str]] = [
-        (field, name, field.m2m_field_name(), related.get_accessor_name() or "")
-        for related, field in fields
-        if field.remote_field.through is through and field.m2m_reverse_field_name() == name
-    ]
-    return [*forward, *reverse]
+    through, source = rel.related_model, rel.field.name
+    for field in opts.many_to_many:
+        if _is_through(field, through) and field.m2m_field_name() == source:
+            yield field.m2m_reverse_field_name(), field.name
+    for related in opts.related_objects:
+        field = related.field
+        if _is_through(field, through) and field.m2m_reverse_field_name() == source:
+            yield field.m2m_field_name(), related.get_accessor_name() or ""
+
+
+def _is_through(field: Any, through: type[Model]) -> bool:
+    return isinstance(field, ManyToManyField) and field.remote_field.through is through
 
 
 def _fetch_reverse(rel: Any, parents: Sequence[Model], using: str) -> Matches:
