@@ -19,7 +19,7 @@ from cluster.queryset.columns import (
     may_be_unsaved,
     plain_reader,
 )
-from cluster.queryset.joins import related_instances
+from cluster.queryset.related import related_instances
 
 _NONE = type(None)
 
