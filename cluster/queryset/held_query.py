@@ -74,6 +74,20 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
     def split_exclude(self, filter_expr: Any, can_reuse: Any, names_with_path: Any) -> Any:
         """Return the condition that some related row matches, for an ``exclude()`` over a to-many relation."""
         name, value = filter_expr
+        query = self._query_behind_row(name, value)
+        reused, matches_missing = reused_alias(query, can_reuse, names_with_path)
+        self._refuse_mistaken(name, query, reused)
+        position = None if reused is None else list(query.alias_map).index(reused)
+        exists: Any = Exists(query).resolve_expression(self, allow_joins=True, reuse=can_reuse)
+        exists.query.outer_alias = self.get_initial_alias()
+        if position is not None:
+            # Resolving it has given its tables other aliases, in the same order.
+            exists.query.reused = (reused, list(exists.query.alias_map)[position])
+            exists.query.matches_missing = matches_missing
+        return WhereNode([self.build_lookup(["exact"], exists, True)], connector=AND), []
+
+    def _query_behind_row(self, name: str, value: Any) -> HeldQuery:
+        """Return a query from the same table for what an ``exclude()`` names; its values are of this query's row."""
         if isinstance(value, OuterRef):
             value = OuterRef(value)
         elif isinstance(value, F):
@@ -82,25 +96,21 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         query._filtered_relations = self._filtered_relations
         query.add_filter(name, value)
         query.clear_ordering(force=True)
+        return query
+
+    def _refuse_mistaken(self, name: str, query: HeldQuery, reused: str | None) -> None:
+        """Refuse to exclude where Django's SQL does not ask what it should."""
         if any(len(join.join_cols) > 1 for join in query.alias_map.values() if join.parent_alias):
             raise NotInMemoryError(
                 f"Cannot exclude by {name!r} in memory: of a relation over several columns Django compares the first "
                 "one alone. Exclude with ~Exists() and a subquery."
             )
-        reused, matches_missing = reused_alias(query, can_reuse, names_with_path)
         if reused is not None and not is_same_join(self.alias_map, query.alias_map, reused):
             # Django tells the joined table by its alias, which here is that of another table, and compares their keys.
             raise NotInMemoryError(
                 f"Cannot exclude by {name!r} in memory together with the other conditions: Django mistakes one of the "
                 "joined tables for another. Exclude by it in a call of its own."
             )
-        position = None if reused is None else list(query.alias_map).index(reused)
-        exists: Any = Exists(query).resolve_expression(self, allow_joins=True, reuse=can_reuse)
-        exists.query.outer_alias = self.get_initial_alias()
-        if position is not None:
-            exists.query.reused = (reused, list(exists.query.alias_map)[position])
-            exists.query.matches_missing = matches_missing
-        return WhereNode([self.build_lookup(["exact"], exists, True)], connector=AND), []
 
     def change_aliases(self, change_map: dict[str, str]) -> Any:
         """Follow the renaming of the outer query's tables, too."""

@@ -42,9 +42,9 @@ def refers_to_outer(query: Any) -> bool:
     return False
 
 
-def keyed_query(query: Any, using: str | None = None) -> Query:
+def keyed_query(query: Any) -> Query:
     """Return a query of the database for the rows that a held one finds, selecting what that selects."""
-    keys = held_keys(query, using or DEFAULT_DB_ALIAS)
+    keys = held_keys(query, DEFAULT_DB_ALIAS)
     live = query.clone()
     live.__class__ = Query
     live.source = None
