@@ -154,6 +154,7 @@ def test_a_method_of_the_users_may_have_any_name(name: str) -> None:
 def test_relations_have_no_public_names_but_those_of_django_and_of_the_reference() -> None:
     band = Band(pk=1)
     of_django = public_names(band.members.live_manager) | public_names(band.genres.live_manager)
+    of_django.add("set_base")  # In Django 6.1, whose deserializer calls it.
     of_reference = {"acommit", "commit", "get_live_queryset", "get_object_list", "is_deferring", "live_manager"}
 
     assert public_names(band.members) | public_names(band.genres) <= of_django | of_reference
