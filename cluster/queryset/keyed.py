@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import router
 from django.db.models import Q
 from django.db.models.expressions import ResolvedOuterRef
 from django.db.models.sql import Query
@@ -44,7 +44,7 @@ def refers_to_outer(query: Any) -> bool:
 
 def keyed_query(query: Any) -> Query:
     """Return a query of the database for the rows that a held one finds, selecting what that selects."""
-    keys = held_keys(query, DEFAULT_DB_ALIAS)
+    keys = held_keys(query, router.db_for_read(query.model, **query.source.hints))
     live = query.clone()
     live.__class__ = Query
     live.source = None

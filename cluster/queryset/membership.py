@@ -55,6 +55,11 @@ class MergedSource:
         self._first = first
         self._second = second
 
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What the database router is told of the first source."""
+        return self._first.hints
+
     def instances(self) -> Collection[Model]:
         """Return the instances of both, each once."""
         both = [*self._first.instances(), *self._second.instances()]

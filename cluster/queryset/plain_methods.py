@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import connections
+from django.db import connections, router
 from django.db.models.query import MAX_GET_RESULTS, FlatValuesListIterable, ValuesIterable, ValuesListIterable
 
 from cluster.queryset.plain import UNORDERED, PlainQuery, plain_shown
@@ -25,6 +25,14 @@ class PlainMethods(DjangoQuerySet):
     _source: Source
     _with_plain: Callable[[PlainQuery], Any]
     _leave_plain: Callable[[PlainQuery], None]
+
+    @property
+    def db(self) -> str:
+        """The database alias by which missing related rows are fetched."""
+        if self._db:
+            return self._db
+        choose = router.db_for_write if self._for_write else router.db_for_read
+        return str(choose(self.model, **{**self._source.hints, **self._hints}))
 
     def _nulls_first(self) -> bool:
         """Tell whether the vendor counts NULL as smaller than all values."""

@@ -46,7 +46,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 QUERYSET_ATTRIBUTES = frozenset(
     {
-        "_db", "_deferred_filter", "_fields", "_hints", "_iterable_class", "_known_related_objects",
+        "_db", "_deferred_filter", "_fields", "_for_write", "_hints", "_iterable_class", "_known_related_objects",
         "_prefetch_done", "_prefetch_related_lookups", "_query", "_result_cache", "_sticky_filter", "model",
     }
 )  # fmt: skip
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
 
         _db: str | None
         _fields: Any
+        _for_write: bool
         _hints: Mapping[str, Any]
         _iterable_class: Any
         _known_related_objects: Mapping[Any, dict[Any, Any]]

@@ -14,6 +14,11 @@ class Source(Protocol):
     A relation's manager gives one that changes the held list; ``FakeQuerySet(model, instances)`` makes a plain one.
     """
 
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What the database router is told when it chooses where missing related rows are fetched."""
+        ...
+
     def instances(self) -> Collection[Model]:
         """Return the instances in held order; the caller copies what it keeps."""
         ...

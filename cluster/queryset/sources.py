@@ -15,6 +15,11 @@ class ListSource:
         self.model = model
         self._instances = instances if isinstance(instances, list) else list(instances)
 
+    @property
+    def hints(self) -> dict[str, Any]:
+        """Nothing: the instances belong to no other."""
+        return {}
+
     def instances(self) -> Collection[Model]:
         """Return the list."""
         return self._instances

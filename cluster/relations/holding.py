@@ -152,6 +152,11 @@ class RelationSource:
         self.relation = relation
         self.held = held
 
+    @property
+    def hints(self) -> dict[str, Any]:
+        """The parent, as Django's related managers give it to the database router."""
+        return {"instance": self.parent}
+
     def instances(self) -> Collection[Model]:
         """Return the held objects in the order in which they came."""
         return self.held.objects()

@@ -11,7 +11,7 @@ from django.test.utils import isolate_apps
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
-from tests.testapp.models import Appearance, Band, Festival, Genre, Label, Member, Stop, Tour
+from tests.testapp.models import Album, Appearance, Band, Festival, Genre, Label, Member, Stop, Tour
 
 pytestmark = pytest.mark.django_db
 
@@ -194,3 +194,27 @@ def test_the_rows_that_link_are_used_where_they_are_held(django_assert_num_queri
     with django_assert_num_queries(0):
         assert festivals.filter(appearances__stage="side", bands__name="a").exists()
         assert not festivals.filter(appearances__stage="main").exists()
+
+
+def held_albums(band: Band) -> Any:
+    """Return the manager of a band's albums, held anew, with nothing cached that belongs to them."""
+    loaded = Band.objects.using(band._state.db).get(pk=band.pk)
+    loaded.albums.get_object_list()
+    return loaded.albums
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_related_rows_are_fetched_from_the_database_of_the_parent():
+    good = Label.objects.using("other").create(name="good")
+    Label.objects.create(pk=good.pk, name="of another database")
+    band = Band.objects.using("other").create(name="band")
+    album = Album.objects.using("other").create(band=band, title="album", label_id=good.pk)
+    stored = Album.objects.using("other")
+
+    assert held_albums(band).filter(label__name="good").get() == album
+    assert held_albums(band).filter(Q(label__name="good")).get() == album
+    assert stored.filter(pk__in=held_albums(band).filter(label__name="good")).get() == album
+    assert stored.filter(Exists(held_albums(band).filter(label__name="good"))).get() == album
+    assert (held_albums(band).filter(label__name="good") | stored.none()).get() == album
+    assert (stored.filter(title="none") | held_albums(band).filter(label__name="good")).get() == album
+    assert (held_albums(band).filter(label__name="good") | held_albums(band).filter(title="none")).get() == album
