@@ -9,6 +9,7 @@ import pytest
 from django.db.models import Model
 
 from cluster.errors import StaleClusterError
+from tests.faults.app.models import Box, Shelf
 from tests.support import build_band, stored_rows
 from tests.testapp.models import Album, Band, Genre, Member, Song
 
@@ -129,6 +130,27 @@ def test_an_object_of_another_database_cannot_be_linked(call: str) -> None:
         change([genre] if call == "set" else genre)
 
     assert not band.genres.is_deferring
+
+
+def test_an_object_named_by_its_key_is_looked_for_in_the_database_of_the_instance() -> None:
+    band = Band.objects.using("other").create(name="x")
+    genre = Genre.objects.using("other").create(name="rock")
+
+    band.genres.add(genre.pk)
+    band.save()
+
+    assert list(band.genres.all()) == [genre]
+    assert stored_rows(using="default") == {}
+
+
+def test_a_root_that_points_at_one_of_its_new_children_does_so_in_the_database_that_is_named() -> None:
+    box = Box(code="a", position=1)
+    shelf = Shelf(name="s", boxes=[box], favourite=box)
+
+    shelf.save(using="other")
+
+    assert Shelf.objects.using("other").get().favourite_id == box.pk
+    assert Shelf.objects.using("default").count() == 0
 
 
 def test_an_object_of_the_primary_can_be_linked_to_one_of_a_replica(band: Band) -> None:

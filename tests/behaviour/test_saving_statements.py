@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.db import connection
 
 from cluster.testing import StatementLog, logged_statements
 from tests.faults.app.models import Box, Shelf
 from tests.support import build_album, build_band
-from tests.testapp.models import Album, Band, Genre, Member, Node, Show, Song, Ticket
+from tests.testapp.models import Album, Anthem, Band, Genre, Member, Node, Show, Song, Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -217,3 +219,35 @@ def test_nothing_is_left_held_after_a_save() -> None:
     assert not band.members.is_deferring
     assert not album.songs.is_deferring
     assert loaded(band).members.count() == 2
+
+
+def test_an_equal_decimal_with_other_digits_is_no_change() -> None:
+    Band(name="b", albums=[Album(title="a", price=Decimal("1.50"))]).save()
+    band = Band.objects.get()
+    (album,) = band.albums.get_object_list()
+
+    album.price = Decimal("1.5")
+
+    assert child_writes(saved(band)) == []
+
+
+def test_what_the_class_changes_of_a_column_that_is_written_is_in_the_same_update() -> None:
+    Band(name="b", anthems=[Anthem(title="old")]).save()
+    band = Band.objects.get()
+    (anthem,) = band.anthems.get_object_list()
+
+    anthem.title, anthem.slug = "new", "to be made by save()"
+    (update,) = child_writes(saved(band))
+
+    assert update.startswith("UPDATE")
+    assert list(Anthem.objects.values_list("title", "slug")) == [("new", "new")]
+
+
+def test_a_new_row_with_a_key_of_its_own_is_inserted_and_never_updated() -> None:
+    band = Band.objects.create(name="b")
+
+    band.anthems.add(Anthem(pk=77, title="new"))
+    (insert,) = child_writes(saved(band))
+
+    assert insert.startswith("INSERT")
+    assert Anthem.objects.get().pk == 77

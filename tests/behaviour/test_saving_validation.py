@@ -205,7 +205,11 @@ def test_keys_to_unsaved_siblings_are_fine_and_missing_ones_are_not() -> None:
     thing = Thing(name="t")
     box = Box(code="a", position=1, things=[thing], lids=[Lid(thing=thing), Lid()])
 
-    assert problems(Shelf(name="s", boxes=[box])) == {"boxes[0].lids[1].thing": ["This field cannot be null."]}
+    with pytest.raises(ValidationError) as caught:
+        Shelf(name="s", boxes=[box]).clean_cluster()
+
+    assert caught.value.message_dict == {"boxes[0].lids[1].thing": ["This field cannot be null."]}
+    assert [each.code for each in caught.value.error_dict["boxes[0].lids[1].thing"]] == ["null"]
 
 
 def test_uniqueness_below_several_new_parents_is_kept_apart() -> None:

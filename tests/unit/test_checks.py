@@ -28,6 +28,17 @@ def test_the_models_of_the_tests_are_sound():
 
 
 @isolate_apps("tests.testapp")
+def test_a_parental_key_to_a_model_that_is_not_there_is_left_to_the_check_of_django():
+    class Child(models.Model):
+        parent = ParentalKey("testapp.Missing", related_name="children")
+
+        class Meta:
+            app_label = "testapp"
+
+    assert [message.id for message in Child.check()] == ["fields.E300"]
+
+
+@isolate_apps("tests.testapp")
 def test_a_parental_key_must_point_to_a_clusterable_model():
     class Plain(models.Model):
         class Meta:

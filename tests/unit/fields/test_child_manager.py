@@ -299,8 +299,15 @@ def test_another_manager_of_the_child_can_be_used_by_name():
     assert [article.score for article in magazine.articles.get_object_list()] == [3, 3]
 
 
-def test_bulk_create_of_parents_that_hold_children_is_refused():
-    band = unsaved()
+def unsaved_by_adding() -> Band:
+    band = Band(name="x")
+    band.members.add(Member(name="added"))
+    return band
+
+
+@pytest.mark.parametrize("build", [unsaved, unsaved_by_adding], ids=["declared", "added"])
+def test_bulk_create_of_parents_that_hold_children_is_refused(build: Callable[[], Band]):
+    band = build()
 
     with pytest.raises(HeldRelationsError, match=r"bulk_create\(\) would not write what <Band: x> holds.*members"):
         Band.objects.bulk_create([band])
