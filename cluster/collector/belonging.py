@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, edges_of
 from cluster.collector.walk import Walk
 
 Node = tuple[type[Model], Any]
@@ -48,7 +48,7 @@ class Belonging:
         return owners
 
     def _owners(self, model: type[Model], keys: list[Any]) -> Iterator[tuple[Any, Node]]:
-        edges = self.walk.book.edges(model)
+        edges = edges_of(model)
         up = (*edges.keys, *edges.generic)
         for edge in (edge for edge in up if edge.target is None or self.owns(edge.target, edge)):
             for key, owner, owner_key in self.walk.pointers(model, edge, keys):
@@ -58,7 +58,7 @@ class Belonging:
     def owns(self, owner: type[Model], edge: Edge) -> bool:
         """Whether rows may belong to what they point at along an edge up."""
         return owner in self._owners_known and any(
-            is_reverse(down, edge) and self.walk.book.may_own(down) for down in self.walk.book.edges(owner).down
+            is_reverse(down, edge) and self.walk.book.may_own(down) for down in edges_of(owner).down
         )
 
     def _reaching(self, owners: Owners) -> set[Node]:
@@ -82,7 +82,7 @@ def owned_models(walk: Walk) -> set[type[Model]]:
     found = {walk.book.model}
     waiting = [walk.book.model]
     while waiting:
-        for edge in walk.book.edges(waiting.pop()).down:
+        for edge in edges_of(waiting.pop()).down:
             if edge.target is not None and edge.target not in found and walk.book.may_own(edge):
                 found.add(edge.target)
                 waiting.append(edge.target)

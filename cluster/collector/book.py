@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
 from cluster.collector.databases import Databases
-from cluster.collector.edges import Edge, Edges, Kind, concrete, default_of_target, edges_of
+from cluster.collector.edges import Edge, Kind, concrete, default_of_target, edges_of
 from cluster.collector.rules import LINK, SKIP, Role, Rule
 
 
@@ -69,15 +69,8 @@ class RuleBook:
         self.start = Step()
         self._roles_by_path: dict[Edge, set[Role]] = defaultdict(set)
         self._roles: dict[tuple[Edge, type[Model] | None], set[Role]] = {}
-        self._edges: dict[type[Model], Edges] = {}
         for key, rule in rules.items():
             self._enter(key, rule)
-
-    def edges(self, model: type[Model]) -> Edges:
-        """Return the edges of a concrete model, described once."""
-        if model not in self._edges:
-            self._edges[model] = edges_of(model)
-        return self._edges[model]
 
     def _enter(self, key: str, rule: Rule) -> None:
         if not isinstance(rule, Rule):
@@ -97,7 +90,7 @@ class RuleBook:
             self.by_edge[edge.source, edge.name] = (rule, key)
 
     def _enter_model(self, key: str, model: type[Model], rule: Rule) -> None:
-        is_pointed_at = any(edge.kind in (Kind.CHILD, Kind.FAR_LINK) for edge in self.edges(model).down)
+        is_pointed_at = any(edge.kind in (Kind.CHILD, Kind.FAR_LINK) for edge in edges_of(model).down)
         if rule.condition is not None and rule.role is Role.REF and is_pointed_at:
             raise ImproperlyConfigured(
                 f"The rule {key!r} has a condition, but other rows point at those of {model._meta.label}, and what they"
@@ -126,9 +119,9 @@ class RuleBook:
         return self._edge_of(concrete(models[0]), name, key)
 
     def _edge_of(self, model: type[Model], name: str, key: str) -> Edge:
-        found = next((edge for edge in self.edges(model) if name in edge.names), None)
+        found = next((edge for edge in edges_of(model) if name in edge.names), None)
         if found is None:
-            names = ", ".join(sorted(edge.name for edge in self.edges(model)))
+            names = ", ".join(sorted(edge.name for edge in edges_of(model)))
             raise ImproperlyConfigured(
                 f"The rule {key!r}: {model._meta.label} has no relation {name!r}, only: {names}."
             )

@@ -13,7 +13,7 @@ from django.db.models import Model
 from cluster.collector.book import RuleBook, Step
 from cluster.collector.collector import Collector, registered_collectors
 from cluster.collector.declarations import declared
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, edges_of
 from cluster.collector.rules import Role
 
 
@@ -55,7 +55,7 @@ def unmentioned(book: RuleBook) -> Iterator[tuple[Edge, type[Model]]]:
         if (model, id(step) if step else None, is_owned) in seen:
             continue
         seen.add((model, id(step) if step else None, is_owned))
-        for edge in book.edges(model):
+        for edge in edges_of(model):
             if edge.target is None or (edge.is_down and not is_owned):
                 continue
             resolved = book.resolve(edge, step)

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import BinaryField, Model
 
 from cluster.collector.content_types import ContentTypes
-from cluster.collector.edges import Edge, Edges, concrete, edges_of, generic_columns, has_natural_key
+from cluster.collector.edges import Edge, concrete, edges_of, generic_columns, has_natural_key
 from cluster.collector.ids import Ids
 from cluster.collector.keymap import PENDING, KeyMap
 from cluster.collector.keys import is_composite
@@ -113,21 +113,21 @@ class Table:
     def __init__(self, decoder: Decoder, model: type[Model]) -> None:
         self.decoder = decoder
         self.model = model
-        self.edges: Edges = edges_of(model)
-        self.many = {edge.name: edge for edge in self.edges.many}
+        edges = edges_of(model)
+        self.many = {edge.name: edge for edge in edges.many}
         self.fields = [one for one in model._meta.local_concrete_fields if not one.generated]
-        keys = {edge.field: edge for edge in self.edges.keys}
+        keys = {edge.field: edge for edge in edges.keys}
         self.columns: dict[str, Callable[[Decoded, Any], None]] = {
             one.name: KeyColumn(decoder, keys[one]) if one in keys else PlainColumn(decoder, model, one)
             for one in self.fields
         }
         # Foreign keys whose targets may be named by natural keys.
-        targets = [(edge.name, edge.target) for edge in self.edges.keys if edge.target is not None]
+        targets = [(edge.name, edge.target) for edge in edges.keys if edge.target is not None]
         self.named = [(name, target) for name, target in targets if has_natural_key(target)]
 
     def decode_generic(self, decoded: Decoded) -> None:
         """Replace the object ids of generic foreign keys."""
-        for edge in self.edges.generic:
+        for edge in edges_of(self.model).generic:
             named = self.decoder.generic_target(edge, decoded.values)
             if named is None:
                 continue

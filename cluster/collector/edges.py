@@ -103,8 +103,23 @@ class Edges:
         return tuple(edge for edge in self.up if edge.kind is Kind.MANY)
 
 
+_descriptions: dict[type[Model], tuple[Any, Edges]] = {}
+
+
 def edges_of(model: type[Model]) -> Edges:
-    """Describe the edges of a concrete model; reads nothing but the model classes."""
+    """Describe the edges of a concrete model; reads nothing but the model classes.
+
+    Computed once per class; Django's own list of models, which it makes anew when one is added, tells when the
+    description is out of date.
+    """
+    models = apps.get_models()
+    known = _descriptions.get(model)
+    if known is None or known[0] is not models:
+        known = _descriptions[model] = models, _described(model)
+    return known[1]
+
+
+def _described(model: type[Model]) -> Edges:
     down = (*_children(model), *_generic_children(model), *_generic_pointers(model), *_far_links(model))
     return Edges(down, (*_forward_keys(model), *_generic_targets(model), *_many_to_many(model)))
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from cluster.collector.collection import Collection
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, edges_of
 from cluster.collector.erasure_log import ErasureLog
 from cluster.collector.keys import in_order
 from cluster.collector.literals import among
@@ -86,7 +86,7 @@ class Erasing:
     def _pointing(self) -> Iterator[tuple[Edge, list[tuple[Any, Any]]]]:
         """Yield the keys of rows that stay as far as they point at rows that go."""
         for model, stays in self.staying.items():
-            for edge in self.walk.book.edges(model).keys if stays else ():
+            for edge in edges_of(model).keys if stays else ():
                 rows = [
                     (key, target) for key, owner, target in self.walk.pointers(model, edge, in_order(stays))
                     if target in self.doomed.get(owner, ())
@@ -101,7 +101,7 @@ class Erasing:
 
     def pointing_models(self) -> set[type[Model]]:
         """Return the models whose rows may point at rows that go."""
-        edges = [edge for model, keys in self.doomed.items() if keys for edge in self.walk.book.edges(model).down]
+        edges = [edge for model, keys in self.doomed.items() if keys for edge in edges_of(model).down]
         kinds = (Kind.CHILD, Kind.INHERITOR)
         reachable = [edge for edge in edges if edge.kind in kinds and not self.walk.book.resolve(edge, None).reason]
         return {edge.target for edge in reachable if edge.target is not None}

@@ -15,7 +15,7 @@ from django.db.models import Model
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edge_reader import Limits
-from cluster.collector.edges import Edge, concrete
+from cluster.collector.edges import Edge, concrete, edges_of
 from cluster.collector.held_reader import HeldReader, Row
 from cluster.collector.keys import extended, is_composite
 from cluster.collector.rules import Role
@@ -123,7 +123,7 @@ class HeldWalk(HeldReader, Walk):
     def _edge(self, field: Any) -> Edge:
         owner = concrete(field.related_model)
         # Of a generic relation, the edge's field is the relation itself.
-        return next(edge for edge in self.book.edges(owner).down if edge.field is field.remote_field.field)
+        return next(edge for edge in edges_of(owner).down if edge.field is field.remote_field.field)
 
     def _rows_between(self, instance: Any, relation: Any) -> list[Model]:
         """Return the rows that link an instance by a through model of its own, as saving it would make them."""
@@ -139,7 +139,7 @@ class HeldWalk(HeldReader, Walk):
 
     def _hold_links(self, held: Held, relation: Any) -> None:
         tables = tables_of(type(held.instance))
-        edges = [edge for table in tables for edge in self.book.edges(table).many if edge.field is relation.field]
+        edges = [edge for table in tables for edge in edges_of(table).many if edge.field is relation.field]
         targets = self._saved_targets(held.instance, relation)
         for edge in edges:
             self._links[edge] += [(held.key, target.pk) for target in targets]
@@ -176,7 +176,7 @@ class HeldWalk(HeldReader, Walk):
         batch = self._enter(held, model, held.edge, held.origin)
         for table in tables_of(model)[1:]:
             link: Any = model._meta.get_ancestor_link(table)
-            edge = next((edge for edge in self.book.edges(model).keys if edge.field is link), None)
+            edge = next((edge for edge in edges_of(model).keys if edge.field is link), None)
             self._enter(held, table, edge or held.edge, batch)
         return batch
 
@@ -231,7 +231,7 @@ class HeldWalk(HeldReader, Walk):
 
     def _point_at_held(self, model: type[Model], instance: Model, values: Row) -> None:
         """Give generic foreign keys that point at instances in memory the keys that these have in the file."""
-        for edge in self.book.edges(model).generic:
+        for edge in edges_of(model).generic:
             target = edge.field.get_cached_value(instance, default=None)
             if target is not None and id(target) in self._keys:
                 values[edge.field.fk_field] = self._keys[id(target)]
@@ -243,7 +243,7 @@ class HeldWalk(HeldReader, Walk):
         columns = self._columns(batch.model)[1:]
         rows = self.held[batch.model]
         self._note_targets(batch, [(key, *(rows[key].get(name) for name in columns)) for key in batch.keys])
-        for edge in self.book.edges(batch.model).many if batch.role is Role.OWN else ():
+        for edge in edges_of(batch.model).many if batch.role is Role.OWN else ():
             keys = set(batch.keys)
             values = {target for source, target in self._links[edge] if source in keys}
             if edge.target is not None and values:

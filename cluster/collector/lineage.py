@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, edges_of
 from cluster.collector.rules import Role
 from cluster.collector.walk import Batch, Walk
 
@@ -75,7 +75,7 @@ class Lineage:
         """Return by key the keys of the rows from which an edge down led to rows; one query per chunk."""
         field = edge.field
         if edge.kind in (Kind.CHILD, Kind.INHERITOR):
-            up = next(each for each in self.walk.book.edges(model).keys if each.field is field)
+            up = next(each for each in edges_of(model).keys if each.field is field)
             return {key: owner for key, _, owner in self.walk.pointers(model, up, keys)}
         name = field.object_id_field_name if edge.kind is Kind.GENERIC_CHILD else field.fk_field
         convert = edge.source._meta.pk.to_python

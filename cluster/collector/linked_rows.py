@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.collector.edges import Edge, Kind, has_natural_key
+from cluster.collector.edges import Edge, Kind, edges_of, has_natural_key
 from cluster.collector.literals import among
 from cluster.collector.order import found_models
 from cluster.collector.rows import NaturalNames, Redaction, new_value, plain_key
@@ -59,7 +59,7 @@ def linked_keys(walk: Walk, lookup_fields: Lookups) -> dict[type[Model], set[Any
 
 def _telling_edges(walk: Walk, lookup_fields: Lookups) -> Iterator[Edge]:
     """Yield the edges of collected rows that lead to something that the manifest names; no others need be read."""
-    for edge in (edge for source in found_models(walk) for edge in walk.book.edges(source).up):
+    for edge in (edge for source in found_models(walk) for edge in edges_of(source).up):
         targets = walk.generic_targets[edge] if edge.target is None else [edge.target]
         if edge not in walk.cut and any(is_told(edge, target, lookup_fields) for target in targets):
             yield edge

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from cluster.collector.decoding import Decoded, Decoder
-from cluster.collector.edges import Edge, link_columns
+from cluster.collector.edges import Edge, edges_of, link_columns
 from cluster.collector.keymap import PENDING
 from cluster.collector.keys import chunk_size_for, key_from_json
 from cluster.collector.literals import among
@@ -40,7 +40,7 @@ class Linker:
             decoded: The rows.
             is_new: Whether they were all inserted, so that there are no links yet.
         """
-        for edge in self.decoder.table(model).edges.many:
+        for edge in edges_of(model).many:
             with_links = [one for one in decoded if edge.name in one.links]
             if not with_links:
                 continue

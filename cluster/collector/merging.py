@@ -12,7 +12,7 @@ from cluster.collector.belonging import Belonging
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoded
 from cluster.collector.edge_reader import Limits
-from cluster.collector.edges import Edge
+from cluster.collector.edges import Edge, edges_of
 from cluster.collector.finding import differences
 from cluster.collector.keymap import PENDING
 from cluster.collector.keys import is_composite
@@ -61,7 +61,7 @@ class Merge(Mode):
 
     def has_owner(self, one: Decoded) -> bool:
         """Whether the file says that a row belongs to another of its owned rows; a root does not."""
-        edges = self.decoder.table(one.row.model).edges
+        edges = edges_of(one.row.model)
         return any(self._owner_in_file(edge, one) for edge in (*edges.keys, *edges.generic))
 
     def _owner_in_file(self, edge: Edge, one: Decoded) -> bool:

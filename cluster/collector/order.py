@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, edges_of
 from cluster.collector.walk import Walk
 
 Node = tuple[type[Model], Any]
@@ -51,7 +51,7 @@ def targets_of(walk: Walk, edge: Edge, models: Iterable[type[Model]]) -> list[ty
 
 def points_at_itself(walk: Walk, model: type[Model]) -> bool:
     """Whether rows of a model may need other rows of it."""
-    return any(model in targets_of(walk, edge, [model]) for edge in walk.book.edges(model).up)
+    return any(model in targets_of(walk, edge, [model]) for edge in edges_of(model).up)
 
 
 def model_groups(walk: Walk) -> list[list[type[Model]]]:
@@ -59,9 +59,7 @@ def model_groups(walk: Walk) -> list[list[type[Model]]]:
     models = found_models(walk)
     known = set(models)
     needs = {
-        model: [
-            target for edge in walk.book.edges(model).up for target in targets_of(walk, edge, models) if target in known
-        ]
+        model: [target for edge in edges_of(model).up for target in targets_of(walk, edge, models) if target in known]
         for model in models
     }
     return strongly_connected(models, needs)
@@ -119,7 +117,7 @@ def _rows_of_group(walk: Walk, group: list[type[Model]]) -> Iterator[Node]:
 
 def _needs(walk: Walk, group: list[type[Model]]) -> Iterator[tuple[Node, Node, int]]:
     inside = set(group)
-    edges = [edge for model in group for edge in walk.book.edges(model).up]
+    edges = [edge for model in group for edge in edges_of(model).up]
     circular = sorted((edge for edge in edges if inside.intersection(targets_of(walk, edge, group))), key=_reluctance)
     for rank, edge in enumerate(circular, start=1):
         weight = rank if _reluctance(edge) else STRONG

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 from django.db.models import PROTECT, RESTRICT, Model, ProtectedError, QuerySet, RestrictedError
 
-from cluster.collector.edges import Edge, Kind, cascades, falls_in_database, link_columns
+from cluster.collector.edges import Edge, Kind, cascades, edges_of, falls_in_database, link_columns
 from cluster.collector.keys import in_order
 from cluster.collector.literals import among
 from cluster.collector.order import model_groups, points_at_itself, strongly_connected
@@ -70,7 +70,7 @@ class Remover:
     def _edges_down(self, model: type[Model]) -> list[Edge]:
         return [
             edge
-            for edge in self.walk.book.edges(model).down
+            for edge in edges_of(model).down
             if not edge.reason and not (edge.target is not None and self.walk.book.out_of_reach(edge.target))
         ]
 
@@ -103,7 +103,7 @@ class Remover:
             if edge.kind is Kind.FAR_LINK:
                 for piece in self.walk.chunks(model, in_order(keys)):
                     self._delete_links(self.walk.related(edge, piece))
-        for edge in self.walk.book.edges(model).many:
+        for edge in edges_of(model).many:
             column, _ = link_columns(edge)
             links = self.walk.rows(edge.field.remote_field.through)
             for piece in self.walk.chunks(model, in_order(keys)):
@@ -159,16 +159,14 @@ class Remover:
     def _loosen(self, group: list[type[Model]], doomed: Keys) -> None:
         """Set the nullable keys inside a group to null."""
         for model in group:
-            edges = self.walk.book.edges(model).keys
+            edges = edges_of(model).keys
             for field in [edge.field for edge in edges if edge.target in group and edge.field.null]:
                 for piece in self.walk.chunks(model, doomed[model]):
                     self.walk.rows(model).filter(among("pk", piece)).update(**{field.attname: None})
 
     def _needs(self, model: type[Model], inside: set[type[Model]]) -> list[Any]:
         """Return the models of a group that rows of a model cannot do without."""
-        return [
-            edge.target for edge in self.walk.book.edges(model).keys if edge.target in inside and not edge.field.null
-        ]
+        return [edge.target for edge in edges_of(model).keys if edge.target in inside and not edge.field.null]
 
     def _remove_tied(self, models: list[type[Model]], doomed: Keys) -> None:
         """Remove rows tied together by keys that cannot be null: no order of single rows is legal, so none is checked.
@@ -186,7 +184,7 @@ class Remover:
 
     def _refuse_latecomers(self, model: type[Model], doomed: Keys) -> None:
         """Refuse if a row that stays points at rows of a model, as the database would."""
-        for edge in self.walk.book.edges(model).down:
+        for edge in edges_of(model).down:
             if edge.kind not in (Kind.CHILD, Kind.INHERITOR) or edge.reason or not edge.field.db_constraint:
                 continue
             for piece in self.walk.chunks(model, in_order(doomed[model])):

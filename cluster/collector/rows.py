@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Field, ForeignKey, Model
 from django.utils.encoding import is_protected_type
 
-from cluster.collector.edges import Edge, has_natural_key
+from cluster.collector.edges import Edge, edges_of, has_natural_key
 from cluster.collector.keys import is_composite
 from cluster.collector.literals import among
 from cluster.collector.walk import Walk
@@ -126,7 +126,7 @@ class RowReader:
             for key, written, values in zip(stored, converted(plan.key, stored), fields, strict=True):
                 row = dict(zip(plan.names, values, strict=True))
                 found[key] = {"model": plan.label, "pk": written, "fields": row}
-        for edge in self.walk.book.edges(model).many:
+        for edge in edges_of(model).many:
             self._add_links(edge, found)
         return found
 
@@ -180,7 +180,7 @@ class TablePlan:
         self.fields = serialized_fields(model)
         self.names = [field.name for field in self.fields]
         self.key = self._pointing(reader, model._meta.pk, plain_key(model))
-        edges = {edge.field: edge for edge in reader.walk.book.edges(model).keys}
+        edges = {edge.field: edge for edge in edges_of(model).keys}
         self.edges = [edges.get(field) for field in self.fields]
         self.plain = [self._plain(reader, model, field) for field in self.fields]
 

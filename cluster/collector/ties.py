@@ -13,7 +13,7 @@ from django.db.models import Model
 from cluster.collector.belonging import is_reverse
 from cluster.collector.book import RuleBook
 from cluster.collector.decoding import Decoder
-from cluster.collector.edges import Edge, Kind
+from cluster.collector.edges import Edge, Kind, edges_of
 from cluster.collector.keymap import PENDING
 from cluster.collector.keys import key_from_json
 from cluster.collector.reading import Contents, FileRow
@@ -125,7 +125,7 @@ class Ties:
 
     def _owners(self, row: FileRow, role: Role) -> Iterator[Node]:
         """Yield the owned rows of the file from which an edge down may have led to a row in a role."""
-        edges = self.book.edges(row.model)
+        edges = edges_of(row.model)
         for edge in (*edges.keys, *edges.generic):
             if edge.target is not None and not self._leads(edge.target, edge, role):
                 continue
@@ -137,7 +137,7 @@ class Ties:
         """Whether the way back along an edge up may give a role."""
         place = owner, edge, role
         if place not in self._leading:
-            ways = [down for down in self.book.edges(owner).down if is_reverse(down, edge)]
+            ways = [down for down in edges_of(owner).down if is_reverse(down, edge)]
             self._leading[place] = any(role in self.book.roles(down) for down in ways)
         return self._leading[place]
 
@@ -147,7 +147,7 @@ class Ties:
 
     def _above(self, row: FileRow, roles: frozenset[Role], wanted: Wanted) -> Iterator[Node]:
         """Yield what a row points at along edges up that may give one of some roles, as far as it is wanted."""
-        for edge in self.book.edges(row.model).up:
+        for edge in edges_of(row.model).up:
             if edge.target is not None and not wanted.get(edge.target):
                 continue
             nodes = self._linked(edge, row) if edge.kind is Kind.MANY else [self._target(edge, row)]

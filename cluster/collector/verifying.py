@@ -14,7 +14,7 @@ from django.db.models import Model
 from cluster.collector.content_types import ContentTypes
 from cluster.collector.databases import Databases
 from cluster.collector.decoding import Decoded, Decoder
-from cluster.collector.edges import Edge
+from cluster.collector.edges import Edge, edges_of
 from cluster.collector.finding import Finder, differences
 from cluster.collector.keymap import KeyMap
 from cluster.collector.keys import checked_chunk_size
@@ -122,7 +122,7 @@ class Verifying:
         places = {one.row.key: self.decoder.keys.new(model, one.row.key) for one in decoded}
         current = self.finder.current(model, places.values())
         different = {one.row.key for one in decoded if not self._is_same(one, current.get(places[one.row.key]))}
-        for edge in self.decoder.table(model).edges.many:
+        for edge in edges_of(model).many:
             different |= self._different_links(edge, [one for one in decoded if one.row.key not in different], places)
         failed = len(different) + len(rows) - len(decoded)
         self.found.report.count("failed", model._meta.label, failed)

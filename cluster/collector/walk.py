@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edge_reader import EdgeReader, Limits
-from cluster.collector.edges import Edge, Kind, generic_columns, link_columns
+from cluster.collector.edges import Edge, Kind, edges_of, generic_columns, link_columns
 from cluster.collector.keys import extended, sorted_keys
 from cluster.collector.literals import among
 from cluster.collector.rules import Role
@@ -90,7 +90,7 @@ class Walk(EdgeReader):
     def _descend(self, batch: Batch) -> None:
         # In the order of the table, so that a chunk reads neighbouring pages.
         batch.keys = sorted_keys(batch.keys)
-        for edge in self.book.edges(batch.model).down:
+        for edge in edges_of(batch.model).down:
             resolved = self.book.resolve(edge, batch.step)
             if resolved.reason:
                 self.passed_by[edge.label] = resolved.reason
@@ -98,7 +98,7 @@ class Walk(EdgeReader):
                 self._follow(batch, edge, resolved)
             else:
                 self._uncounted[edge].append(batch)
-        for edge in self.book.edges(batch.model).many:
+        for edge in edges_of(batch.model).many:
             role = self.book.resolve(edge, batch.step).role
             if role is Role.OWN:
                 self._link(edge, [batch])
@@ -159,7 +159,7 @@ class Walk(EdgeReader):
                 self._queue.append(batch)
 
     def _columns(self, model: type[Model]) -> list[str]:
-        edges = self.book.edges(model)
+        edges = edges_of(model)
         generic = chain.from_iterable(generic_columns(edge.field) for edge in edges.generic)
         return ["pk", *(edge.field.attname for edge in edges.keys), *generic]
 
@@ -192,7 +192,7 @@ class Walk(EdgeReader):
         return sum(map(len, self.owned.values())) + sum(map(len, self.referenced.values()))
 
     def _note_targets(self, batch: Batch, rows: list[Any]) -> None:
-        edges = self.book.edges(batch.model)
+        edges = edges_of(batch.model)
         for position, edge in enumerate(edges.keys, start=1):
             values = {row[position] for row in rows} - {None}
             if values and edge.target is not None:
