@@ -144,6 +144,9 @@ class Collection:
         """Tell why a row was taken: its role, the rule, and the rows between it and a root; ``None`` if it was not.
 
         One query for each step.
+
+        Raises:
+            StaleClusterError: A row on the way was erased, or points elsewhere, since it was collected.
         """
         return Lineage(self.walk).why(concrete(instance), self.walk.key_of(instance))
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.collector.edges import Edge, Kind, edges_of
+from cluster.collector.edges import Kind, edges_of
 from cluster.collector.rules import Role
 from cluster.collector.walk import Batch, Walk
+from cluster.errors import StaleClusterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,24 @@ class Lineage:
     def _batch_of(self, model: type[Model], key: Any) -> Batch | None:
         return next((batch for batch in self.walk.batches if batch.model is model and key in batch.keys), None)
 
-    def _step(self, batch: Batch, model: type[Model], key: Any) -> tuple[Batch | None, type[Model], Any]:
+    def _step(self, batch: Batch, model: type[Model], key: Any) -> tuple[Batch, type[Model], Any]:
         edge: Any = batch.edge
-        if edge.is_down and batch.origin is not None:
-            return batch.origin, batch.origin.model, self._parent(edge, model, key)
-        source, found = self._source(batch, model, key)
-        return found, edge.source, source
+        source = self._owner(batch, model, key) if edge.is_down else self._source(batch, model, key)
+        if source is None:
+            raise StaleClusterError(
+                f"{model._meta.label} {key!r} hangs no longer on the row because of which it was taken. Ask why before"
+                " rows are erased or changed."
+            )
+        found, owner = source
+        return found, edge.source, owner
 
-    def _parent(self, edge: Edge, model: type[Model], key: Any) -> Any:
-        """Return the key of the row from which an edge down led to a row."""
-        return self._owners(edge, model, [key])[key]
+    def _owner(self, batch: Batch, model: type[Model], key: Any) -> tuple[Batch, Any] | None:
+        """Return the batch and key of the row from which an edge down led to a row."""
+        origin: Any = batch.origin
+        owner = self._owners(batch.edge, model, [key]).get(key)
+        return (origin, owner) if owner in origin.keys else None
 
-    def _owners(self, edge: Edge, model: type[Model], keys: list[Any]) -> dict[Any, Any]:
+    def _owners(self, edge: Any, model: type[Model], keys: list[Any]) -> dict[Any, Any]:
         """Return by key the keys of the rows from which an edge down led to rows; one query per chunk."""
         field = edge.field
         if edge.kind in (Kind.CHILD, Kind.INHERITOR):
@@ -85,8 +92,8 @@ class Lineage:
             for key, owner in self.walk.values(model, piece, [name])
         }
 
-    def _source(self, batch: Batch, model: type[Model], key: Any) -> tuple[Any, Batch]:
-        """Return the key and batch of a row that was collected before a row and points at it along an edge up."""
+    def _source(self, batch: Batch, model: type[Model], key: Any) -> tuple[Batch, Any] | None:
+        """Return the batch and key of a row that was collected before a row and points at it along an edge up."""
         edge: Any = batch.edge
         before = self.walk.batches[: self.walk.batches.index(batch)] if batch.origin is None else [batch.origin]
         places = {source: each for each in before if each.model is edge.source for source in each.keys}
@@ -95,8 +102,7 @@ class Lineage:
         else:
             pointers = self.walk.pointers(edge.source, edge, list(places))
             pointing = (source for source, table, target in pointers if table is model and target == key)
-        source = next(pointing)
-        return source, places[source]
+        return next(((places[source], source) for source in pointing), None)
 
     def nested(self, format_callback: Callable[[Any], Any] | None) -> list[Any]:
         """Return the owned rows as nested lists."""

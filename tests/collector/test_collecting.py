@@ -351,6 +351,36 @@ def test_why_of_a_row_that_was_not_collected_is_none():
     assert collection.why(build_tenant("other")) is None
 
 
+@pytest.mark.parametrize(
+    ("model", "change", "label"),
+    [
+        pytest.param(Task, lambda: Task.objects.all().delete(), "zoo.Task", id="erased"),
+        pytest.param(Note, lambda: Note.objects.all().delete(), "zoo.Note", id="erased, of a generic relation"),
+        pytest.param(Tag, lambda: Task.tags.through.objects.all().delete(), "zoo.Tag", id="no longer linked to"),
+        pytest.param(Person, lambda: Task.objects.update(assignee=None), "zoo.Person", id="no longer pointed at"),
+        pytest.param(
+            Task,
+            lambda: Task.objects.update(project=Project.objects.get(client__name="other", name="project 0")),
+            "zoo.Task",
+            id="another tenant's by now",
+        ),
+    ],
+)
+def test_why_refuses_rows_that_are_not_there_as_they_were_collected(model, change, label):
+    build_tenant("other")
+    collection = Collector(build_tenant(), rules={"zoo.Watch": SKIP}).collect()
+    row = collection.objects(model).last()
+    change()
+
+    with pytest.raises(StaleClusterError) as refused:
+        collection.why(row)
+
+    assert str(refused.value) == (
+        f"{label} {row.pk} hangs no longer on the row because of which it was taken. Ask why before rows are erased or"
+        " changed."
+    )
+
+
 def test_nested_has_the_shape_of_nested_objects():
     client = Client.objects.create(name="acme")
     project = Project.objects.create(client=client, name="p")
