@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 
@@ -47,9 +48,10 @@ def written_beside(path: Path) -> Iterator[IO[bytes]]:
 
     The same content gives the same bytes, compressed too.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Several may write to one path at once, on several machines too: the last to be done gives its file the name.
+    part = path.with_name(f".{path.name}.{token_hex(8)}.part")
     try:
-        with part.open("wb") as raw:
+        with part.open("xb") as raw:
             with compressed(raw, path) as stream:
                 yield stream
             raw.flush()

@@ -16,7 +16,7 @@ from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import signals
 from django.test.utils import CaptureQueriesContext
 
-from cluster.collector import LINK, REF, Collector, Ids, Pseudonym, load, verify
+from cluster.collector import LINK, REF, Collector, Ids, Manifest, Pseudonym, load, verify
 from cluster.errors import AlreadyLoadedError, SerializedDataError
 from tests.collector.app.models import (
     Catalogue,
@@ -463,6 +463,20 @@ def test_a_compressed_file_is_written_and_read_by_its_name(tmp_path):
     assert gzip.decompress(path.read_bytes()).decode() == dumped(client)[0]
     assert path.read_bytes() == again.read_bytes()
     assert load(path, "copy", replace=RENAMED).of("inserted")["zoo.Task"] == 4
+
+
+def test_of_two_dumps_to_one_path_at_once_the_file_is_that_of_the_last_to_be_done(tmp_path):
+    client, other = build_tenant(), build_tenant("other")
+    path = tmp_path / "tenant.jsonl"
+
+    def dump_meanwhile(done):
+        Collector(other).dump(path)
+
+    manifest = Collector(client).dump(path, progress=dump_meanwhile)
+
+    assert path.read_text() == dumped(client)[0]
+    assert Manifest.from_json((tmp_path / "tenant.jsonl.manifest.json").read_text()) == manifest
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["tenant.jsonl", "tenant.jsonl.manifest.json"]
 
 
 STREAMS = {
