@@ -14,8 +14,7 @@ from cluster.collector.edges import concrete
 from cluster.collector.ids import Ids
 from cluster.collector.rules import Erasure, Rule
 from cluster.collector.sources import Source
-
-STRUCTURED = frozenset({"ArrayField", "HStoreField", "JSONField"})
+from cluster.collector.unique import is_structured
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def lookups(declared_fields: Mapping[str, Sequence[str]]) -> dict[type[Model], S
         if isinstance(names, str) or not names:
             raise ImproperlyConfigured(f"lookup_fields: {key!r} must have a list of names of fields, not {names!r}.")
         for name in names:
-            if field_named(model, name, "lookup_fields").get_internal_type() in STRUCTURED:
+            if is_structured(field_named(model, name, "lookup_fields")):
                 raise ImproperlyConfigured(
                     f"lookup_fields: {key!r} cannot be looked up by {name!r}, which holds lists or mappings; name"
                     " fields with single values."

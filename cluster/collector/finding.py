@@ -14,7 +14,7 @@ from cluster.collector.keys import chunk_size_for
 from cluster.collector.literals import among
 from cluster.collector.reading import FileRow
 from cluster.collector.rows import encode, plain_value
-from cluster.collector.unique import any_of, rows_per_statement, unique_names
+from cluster.collector.unique import any_of, rows_per_statement, telling_names
 from cluster.collector.writing import insertable
 from cluster.saving.reading import chunks
 
@@ -109,7 +109,7 @@ class Finder:
         if model in self.lookup_fields:
             return self.by_lookup(model, decoded, self.lookup_fields[model])
         found: dict[Any, Any] = {}
-        for names in unique_names(model):
+        for names in telling_names(model):
             remaining = [one for one in decoded if one.row.key not in found]
             found.update(self.by_lookup(model, remaining, names))
         remaining = [one for one in decoded if one.row.key not in found]

@@ -10,6 +10,7 @@ from django.db.models import Model, Q, UniqueConstraint
 
 # SQLite refuses expressions that are nested deeper than 1000, and each alternative nests the others.
 MOST_ALTERNATIVES = 400
+STRUCTURED = frozenset({"ArrayField", "HStoreField", "JSONField"})
 
 
 def unique_names(model: type[Model]) -> Iterator[tuple[str, ...]]:
@@ -22,6 +23,18 @@ def unique_names(model: type[Model]) -> Iterator[tuple[str, ...]]:
     for constraint in model._meta.constraints:
         if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None:
             yield tuple(constraint.fields)
+
+
+def telling_names(model: type[Model]) -> Iterator[tuple[str, ...]]:
+    """Yield the names of unique fields by which rows can be looked up."""
+    for names in unique_names(model):
+        if not any(is_structured(model._meta.get_field(name)) for name in names):
+            yield names
+
+
+def is_structured(field: Any) -> bool:
+    """Whether a field holds lists or mappings, which the databases compare each in its own way."""
+    return field.get_internal_type() in STRUCTURED
 
 
 def unique_attnames(model: type[Model]) -> set[str]:

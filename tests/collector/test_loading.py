@@ -31,9 +31,11 @@ from tests.collector.app.models import (
     Person,
     Profile,
     Project,
+    Skin,
     Stop,
     Tag,
     Task,
+    Theme,
     Truck,
     Watch,
 )
@@ -215,6 +217,19 @@ def test_shared_rows_are_found_by_unique_values_in_another_database():
 
     assert report.of("linked") == {"zoo.Tag": 1}
     assert Task.objects.filter(tags=9001).count() == 2
+
+
+@pytest.mark.parametrize("mode", ["insert", "copy", "merge"])
+def test_shared_rows_that_are_unique_by_lists_are_found_by_key_and_content(mode):
+    client = Client.objects.create(name="acme")
+    client.skins.create(theme=Theme.objects.create(name="dark", colours=["black", "grey"]))
+    text, manifest = dumped(client)
+    client.delete()
+
+    report = load_text(text, mode, manifest=manifest)
+
+    assert report.of("linked") == {"zoo.Theme": 1}
+    assert [skin.theme.colours for skin in Skin.objects.all()] == [["black", "grey"]]
 
 
 def test_a_stranger_with_the_key_of_a_shared_row_is_not_taken_for_it():

@@ -322,6 +322,23 @@ class Booking(models.Model):
     spot = models.ForeignKey(Spot, on_delete=models.PROTECT, related_name="bookings")
 
 
+class Theme(models.Model):
+    """Shared; unique together with lists, by a constraint that not every database has."""
+
+    name = models.CharField(max_length=40)
+    colours = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "colours"], name="zoo_unique_theme", nulls_distinct=False)
+        ]
+
+
+class Skin(models.Model):
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="skins")
+    theme = models.ForeignKey(Theme, on_delete=models.PROTECT, related_name="+")
+
+
 # What the database itself does when a row goes ------------------------------------------------------------------------
 
 
