@@ -106,6 +106,10 @@ class EdgeReader:
         """Return the rows with some keys, as key and values of some columns."""
         return list(self.rows(model).filter(among("pk", keys)).values_list("pk", *columns))
 
+    def unknown(self, model: type[Model], key: Any) -> Iterable[str]:
+        """Return the names of the fields of a row whose values only the database will know, as of a row in memory."""
+        return ()
+
     def links(self, edge: Edge, keys: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Yield source and target of the links that rows declare in a many-to-many, by source and target."""
         names = link_columns(edge)

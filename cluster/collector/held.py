@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from django.db.models import Model
@@ -26,6 +27,7 @@ from cluster.queryset import FakeQuerySet
 from cluster.relations import Clusterable, HeldLinks, relations_of
 from cluster.relations.describe import tables_of
 from cluster.saving.reading import link_fields
+from cluster.serialization.outgoing import OMIT, expression_data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,14 +204,25 @@ class HeldWalk(HeldReader, Walk):
     def _fill(self, held: Held) -> None:
         """Enter the values of an instance, table by table."""
         model = concrete(held.instance)
-        fields: list[Any] = list(model._meta.concrete_fields)
-        values = {field.attname: self._value(field, held.instance) for field in fields}
+        tables = tables_of(model)
+        fields = [field for table in tables for field in insertable(table)]
+        stored = {field.attname: self._stored(field, held.instance) for field in fields}
+        values = {attname: value for attname, value in stored.items() if value is not OMIT}
         self._point_at_held(model, held.instance, values)
-        for table in tables_of(model):
-            row = {field.attname: values.get(field.attname) for field in insertable(table)}
+        for table in tables:
+            row = {field.attname: values[field.attname] for field in insertable(table) if field.attname in values}
             if not is_composite(table):
                 row[table._meta.pk.attname] = held.key
             self.held[table][held.key] = row
+
+    def _stored(self, field: Any, instance: Model) -> Any:
+        """Return what a save would store in a field; ``OMIT`` where only the database knows it."""
+        value = self._value(field, instance)
+        if hasattr(value, "resolve_expression"):
+            return expression_data(field, instance, value)
+        if value is None and (getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)):
+            return field.pre_save(SimpleNamespace(), True)
+        return value
 
     def _value(self, field: Any, instance: Model) -> Any:
         if not field.remote_field or not field.is_cached(instance):

@@ -43,6 +43,11 @@ class HeldReader(EdgeReader):
         others = [key for key in keys if key not in held]
         return found + (super().values(model, others, columns) if others else [])
 
+    def unknown(self, model: type[Model], key: Any) -> Iterable[str]:
+        """Return the names of the fields that a row in memory has no value for."""
+        row = self.held.get(model, {}).get(key)
+        return () if row is None else [field.name for field in model._meta.local_fields if field.attname not in row]
+
     def links(self, edge: Edge, keys: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Yield the links that are held."""
         wanted = set(keys)

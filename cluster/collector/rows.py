@@ -125,6 +125,8 @@ class RowReader:
             fields = zip(*plain, strict=True) if plain else ((),) * len(rows)
             for key, written, values in zip(stored, converted(plan.key, stored), fields, strict=True):
                 row = dict(zip(plan.names, values, strict=True))
+                for name in self.walk.unknown(model, key):
+                    row.pop(name, None)
                 found[key] = {"model": plan.label, "pk": written, "fields": row}
         for edge in edges_of(model).many:
             self._add_links(edge, found)

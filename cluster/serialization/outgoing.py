@@ -111,7 +111,7 @@ def is_data(value: Any) -> bool:
 def plain_value(field: Any, instance: Model, value: Any) -> Any:
     """Return the data for a value of a plain field, of whatever class the value is."""
     if hasattr(value, "resolve_expression"):
-        return _expression(field, instance, value)
+        return expression_data(field, instance, value)
     if isinstance(value, dt.datetime):
         return in_utc(value)
     if is_data(value):
@@ -131,7 +131,12 @@ def _as_field_converts(field: Any, value: Any) -> Any:
         return value
 
 
-def _expression(field: Any, instance: Model, value: Any) -> Any:
+def expression_data(field: Any, instance: Model, value: Any) -> Any:
+    """Return the data for a value that is an expression; ``OMIT`` where it asks for the database's own default.
+
+    Raises:
+        SerializedDataError: It is another expression.
+    """
     if isinstance(value, DatabaseDefault):
         return OMIT
     if isinstance(value, Value) and value.value is None:  # how Django spells JSON's null
@@ -144,7 +149,7 @@ def _expression(field: Any, instance: Model, value: Any) -> Any:
 
 def _custom(field: Any, instance: Model, value: Any) -> Any:
     if hasattr(value, "resolve_expression"):
-        return _expression(field, instance, value)
+        return expression_data(field, instance, value)
     value = field.value_from_object(instance)
     if isinstance(value, dt.datetime):
         return in_utc(value)
@@ -189,7 +194,7 @@ def _file(field: Any, instance: Model, value: Any) -> Any:
 
 def _json(field: Any, instance: Model, value: Any) -> Any:
     if hasattr(value, "resolve_expression"):
-        return _expression(field, instance, value)
+        return expression_data(field, instance, value)
     if field.encoder is None:
         return copy_of_json(value)
     try:

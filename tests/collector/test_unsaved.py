@@ -5,15 +5,18 @@ import json
 import uuid
 
 import pytest
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
+from django.utils import timezone
 
 from cluster.collector import LINK, OWN, SKIP, Collector, load
-from cluster.errors import UnsavedParentError
+from cluster.errors import SerializedDataError, UnsavedParentError
 from tests.faults.app.models import Box, Club, Guest, Shelf, Sticker
 from tests.support import build_band, build_full_band
 from tests.tags.app.models import Stay, Trip
 from tests.testapp.models import (
     Album,
+    Attachment,
     Band,
     Catalogue,
     CatalogueItem,
@@ -25,8 +28,10 @@ from tests.testapp.models import (
     Member,
     Playlist,
     Room,
+    Show,
     Song,
     Stop,
+    Ticket,
     Tour,
 )  # fmt: skip
 
@@ -160,6 +165,48 @@ def test_links_that_have_a_model_of_their_own_are_rows_with_their_defaults():
     assert manifest.counts["testapp.appearance"] == {"owned": 2, "referenced": 0}
     stored = Festival.objects.get().appearances.order_by("pk")
     assert [(each.band, each.stage) for each in stored] == [(bands[0], "tent"), (bands[1], "main")]
+
+
+def test_what_only_the_database_knows_of_an_unsaved_row_is_left_to_it(django_assert_num_queries):
+    show = Show(title="gala", tickets=[Ticket(seat="1A", price=3, fee=2)])
+    stream = io.StringIO()
+
+    with django_assert_num_queries(0):
+        collection = Collector(show).collect()
+    manifest = collection.dump(stream)
+    load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
+
+    rows = [json.loads(line)["fields"] for line in stream.getvalue().splitlines()]
+    stored = Ticket.objects.get()
+    assert rows == [{"title": "gala", "capacity": 100}, {"show": -1, "seat": "1A", "price": 3, "fee": 2}]
+    assert (stored.code, stored.total) == ("door", 5)
+    assert stored.show.opened is not None
+
+
+def test_an_expression_is_no_value_for_a_file():
+    show = Show(title=Lower(Value("GALA")))
+
+    with pytest.raises(SerializedDataError) as refused:
+        Collector(show).collect()
+
+    assert str(refused.value) == (
+        "$: Cannot serialize Show.title: its value is the expression Lower(Value('GALA')), which only the database can"
+        " work out. Save the instance and refresh it first."
+    )
+
+
+def test_times_that_a_save_would_set_are_those_of_the_dump():
+    band = Band(name="b", attachments=[Attachment()])
+    stream = io.StringIO()
+    before = timezone.now()
+
+    manifest = Collector(band).dump(stream)
+    load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
+
+    stored = Attachment.objects.get()
+    assert before <= stored.added <= timezone.now()
+    assert before <= stored.changed <= timezone.now()
+    assert band.attachments.get_object_list()[0].added is None
 
 
 def test_a_link_with_a_model_of_its_own_to_an_unsaved_row_is_refused():
