@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Model
+from django.db.models import Model, UUIDField
 
 from cluster.collector.book import Resolved, RuleBook, Step
 from cluster.collector.edge_reader import Limits
@@ -26,7 +27,7 @@ from cluster.errors import UnsavedParentError
 from cluster.queryset import FakeQuerySet
 from cluster.relations import Clusterable, HeldLinks, relations_of
 from cluster.relations.describe import tables_of
-from cluster.saving.reading import link_fields
+from cluster.saving.reading import is_mirrored, link_fields
 from cluster.serialization.outgoing import OMIT, expression_data
 
 
@@ -94,8 +95,8 @@ class HeldWalk(HeldReader, Walk):
             if relation.rel.through._meta.auto_created:
                 self._hold_links(held, relation)
             else:
-                source, _ = link_fields(relation)
-                yield from self._reached(held, batch, source, self._rows_between(held.instance, relation))
+                for near, far in directions(relation):
+                    yield from self._reached(held, batch, near, self._rows_between(held.instance, relation, near, far))
 
     def _reached(self, held: Held, batch: Batch, field: Any, instances: Sequence[Model]) -> Iterator[Held]:
         """Yield instances that belong to one by a foreign key, as far as the rules take them."""
@@ -127,15 +128,14 @@ class HeldWalk(HeldReader, Walk):
         # Of a generic relation, the edge's field is the relation itself.
         return next(edge for edge in edges_of(owner).down if edge.field is field.remote_field.field)
 
-    def _rows_between(self, instance: Any, relation: Any) -> list[Model]:
+    def _rows_between(self, instance: Any, relation: Any, near: Any, far: Any) -> list[Model]:
         """Return the rows that link an instance by a through model of its own, as saving it would make them."""
-        source, target = link_fields(relation)
         held = instance.held_objects(relation.name) or ()
         made = []
         for linked in self._saved_targets(instance, relation):
             defaults = held.defaults_of(linked) if isinstance(held, HeldLinks) else {}
-            row = relation.rel.through(**defaults, **{target.name: linked})
-            source.set_cached_value(row, instance)
+            row = relation.rel.through(**defaults, **{far.name: linked})
+            near.set_cached_value(row, instance)
             made.append(row)
         return made
 
@@ -164,11 +164,11 @@ class HeldWalk(HeldReader, Walk):
             key = tuple(self._value(part, instance) for part in fields)
         elif field.remote_field and key is None:
             key = self._target_key(field, instance)
-        if key is None:
+        if key is None or hasattr(key, "resolve_expression"):
             key = field.get_default() if field.has_default() else None
         if key is None:
             self._next -= 1
-            key = self._next
+            key = UUID(int=-self._next) if isinstance(field, UUIDField) else self._next
         self._keys[id(instance)] = key
         return key
 
@@ -261,3 +261,9 @@ class HeldWalk(HeldReader, Walk):
             values = {target for source, target in self._links[edge] if source in keys}
             if edge.target is not None and values:
                 self._want(batch, edge, edge.target, edge.target._meta.pk.attname, values)
+
+
+def directions(relation: Any) -> list[tuple[Any, Any]]:
+    """Return the keys of a through model to an instance and to what it links to, both ways where links are mutual."""
+    source, target = link_fields(relation)
+    return [(source, target), (target, source)] if is_mirrored(relation) else [(source, target)]

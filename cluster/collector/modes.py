@@ -214,7 +214,7 @@ class Copy(Mode):
         if (model, key.name) in self.decoder.replace:
             replace = self.decoder.replace[model, key.name]
             return replace(one.row.key) if callable(replace) else replace
-        if isinstance(key, AutoField):
+        if isinstance(key, AutoField) or key.has_db_default():
             return None
         return key.get_default() if key.has_default() else one.row.key
 

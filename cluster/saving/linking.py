@@ -12,7 +12,7 @@ from django.db.models.signals import m2m_changed
 from cluster._compat import M2M_CHANGED_OPTIONS
 from cluster.relations import HeldLinks, Relation
 from cluster.relations.held import key_of
-from cluster.saving.reading import chunks, link_fields, read_links
+from cluster.saving.reading import chunks, is_mirrored, link_fields, read_links
 from cluster.saving.work import Holding, LinkChange
 
 
@@ -89,7 +89,7 @@ class LinkWriter:
         self.using = using
         self.through: Any = relation.rel.through
         self.source, self.target = link_fields(relation)
-        self.is_mirrored = relation.rel.symmetrical and relation.rel.model is relation.field.model
+        self.is_mirrored = is_mirrored(relation)
 
     def write(self, changes: list[LinkChange]) -> None:
         """Unlink, then link, with Django's signals around each."""

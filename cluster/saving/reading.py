@@ -83,6 +83,11 @@ def read_links(relation: Relation, source_values: Sequence[Any], using: str) -> 
     return found
 
 
+def is_mirrored(relation: Relation) -> bool:
+    """Whether an object that is linked links back, as in a symmetrical many-to-many of a model to itself."""
+    return bool(relation.rel.symmetrical and relation.rel.model is relation.field.model)
+
+
 def link_fields(relation: Relation) -> tuple[Any, Any]:
     """Return the two keys of the through model: to the instance that holds the relation, and to what it links to."""
     meta = relation.rel.through._meta

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from cluster.collector import LINK, OWN, SKIP, Collector, load
 from cluster.errors import SerializedDataError, UnsavedParentError
+from tests.collector.app.models import Ally, Pact, Seal, Stamp
 from tests.faults.app.models import Box, Club, Guest, Shelf, Sticker
 from tests.support import build_band, build_full_band
 from tests.tags.app.models import Stay, Trip
@@ -165,6 +166,38 @@ def test_links_that_have_a_model_of_their_own_are_rows_with_their_defaults():
     assert manifest.counts["testapp.appearance"] == {"owned": 2, "referenced": 0}
     stored = Festival.objects.get().appearances.order_by("pk")
     assert [(each.band, each.stage) for each in stored] == [(bands[0], "tent"), (bands[1], "main")]
+
+
+def test_mutual_links_that_have_a_model_of_their_own_are_rows_in_both_directions():
+    other = Ally.objects.create(name="other")
+    ally = Ally(name="ally")
+    ally.allies.add(other, through_defaults={"text": "forever"})
+    stream = io.StringIO()
+
+    manifest = Collector(ally).dump(stream)
+    load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
+
+    loaded = Ally.objects.get(name="ally")
+    assert manifest.counts["zoo.pact"] == {"owned": 2, "referenced": 0}
+    assert set(Pact.objects.values_list("one", "other", "text")) == {
+        (loaded.pk, other.pk, "forever"),
+        (other.pk, loaded.pk, "forever"),
+    }
+
+
+def test_a_key_that_the_database_makes_is_made_by_it_when_the_file_is_loaded():
+    seal = Seal(text="s", stamps=[Stamp()])
+    stream = io.StringIO()
+
+    manifest = Collector(seal).dump(stream)
+    report = load(io.StringIO(stream.getvalue()), "copy", manifest=manifest)
+
+    rows = [(row["pk"], row["fields"]) for row in map(json.loads, stream.getvalue().splitlines())]
+    stored = Seal.objects.get()
+    assert rows == [(-1, {"text": "s"}), (str(uuid.UUID(int=2)), {"seal": -1})]
+    assert report.keys[Seal] == {"-1": stored.pk}
+    assert len(stored.pk) >= 16
+    assert stored.stamps.get().pk == uuid.UUID(int=0)
 
 
 def test_what_only_the_database_knows_of_an_unsaved_row_is_left_to_it(django_assert_num_queries):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
+
+from cluster.fields import ParentalKey, ParentalManyToManyField
+from cluster.models import ClusterableModel
 
 # Shared by all tenants ------------------------------------------------------------------------------------------------
 
@@ -337,6 +341,44 @@ class Theme(models.Model):
 class Skin(models.Model):
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="skins")
     theme = models.ForeignKey(Theme, on_delete=models.PROTECT, related_name="+")
+
+
+class Ally(ClusterableModel):
+    """Its links are mutual, and rows of a model."""
+
+    name = models.CharField(max_length=40)
+    allies = ParentalManyToManyField("self", through="Pact", through_fields=("one", "other"), blank=True)
+
+
+class Pact(models.Model):
+    one = models.ForeignKey(Ally, on_delete=models.CASCADE, related_name="pacts")
+    other = models.ForeignKey(Ally, on_delete=models.CASCADE, related_name="pacts_of_others")
+    text = models.CharField(max_length=40)
+
+
+class RandomText(models.Func):
+    output_field = models.CharField(max_length=40)
+    template = "md5(random()::text)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(lower(hex(randomblob(8))))")
+
+    def as_mysql(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(uuid())")
+
+
+class Seal(ClusterableModel):
+    """The database makes its key, which is no number."""
+
+    code = models.CharField(max_length=40, primary_key=True, db_default=RandomText())
+    text = models.CharField(max_length=40)
+
+
+class Stamp(models.Model):
+    """The same, with a key that no number can be."""
+
+    id = models.UUIDField(primary_key=True, db_default=models.Value(uuid.UUID(int=0)))
+    seal = ParentalKey(Seal, on_delete=models.CASCADE, related_name="stamps")
 
 
 # What the database itself does when a row goes ------------------------------------------------------------------------
