@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import Any, Protocol
@@ -81,22 +81,25 @@ class UniqueValues:
 
     def _clashes(self, copying: Copying) -> Iterator[Clash]:
         for place, (row, path) in enumerate(copying.tree.rows):
+            copied = copying.map.copy_of(row)
             for unique_set, is_key in copied_sets(row.__class__):
-                if self.choices.unique == "keep" and not is_key:
+                is_asked = is_key or self.choices.unique != "keep"
+                if not (is_asked and self._is_shared(copying, row, copied, path, unique_set)):
                     continue
-                copied = copying.map.copy_of(row)
-                if not self._is_shared(copying, row, copied, path, unique_set):
-                    continue
-                chosen = min(unique_set.fields, key=_unfitness)
-                strategy = self.choices.unique_strategy(path, chosen.name)
-                if strategy == "keep" and is_key and not isinstance(chosen, ForeignKey):
-                    if place == 0:
-                        # The key of the root is for the caller to give, as for any new object.
-                        setattr(copied, chosen.attname, None)
-                        continue
-                    strategy = "error"
-                if strategy != "keep":
-                    yield Clash(row, copied, joined(path, chosen.name), chosen, unique_set.fields, strategy)
+                clash = self._clash(row, copied, path, unique_set)
+                must_differ = is_key and not isinstance(clash.field, ForeignKey)
+                if clash.strategy != "keep":
+                    yield clash
+                elif must_differ and place > 0:
+                    yield replace(clash, strategy="error")
+                elif must_differ:
+                    # The key of the root is for the caller to give, as for any new object.
+                    setattr(copied, clash.field.attname, None)
+
+    def _clash(self, row: Model, copied: Model, path: str, unique_set: UniqueSet) -> Clash:
+        chosen = min(unique_set.fields, key=_unfitness)
+        strategy = self.choices.unique_strategy(path, chosen.name)
+        return Clash(row, copied, joined(path, chosen.name), chosen, unique_set.fields, strategy)
 
     def _is_shared(self, copying: Copying, row: Model, copied: Model, path: str, unique_set: UniqueSet) -> bool:
         """Whether source and copy have the same values where these must be unique, none of them given by the caller."""
