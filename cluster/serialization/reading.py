@@ -155,15 +155,19 @@ class Reading:
             if value.__class__ in accepted:
                 values[position] = value
             elif value is not ABSENT:
-                try:
-                    values[position] = convert(reader, value)
-                except CONVERSION_ERRORS as error:
-                    self._note_unconverted(node, name, value, error)
-                else:
-                    if values[position].__class__ in MAY_BE_INFINITE and not self.options.allow_nan:
-                        self._check_nan(node, name, values[position])
+                values[position] = self._converted(node, name, convert, reader, value)
         for link, target in node.plan.pointers:
             values[target] = values[link]
+
+    def _converted(self, node: Node, name: str, convert: Any, reader: Any, value: Any) -> Any:
+        try:
+            converted = convert(reader, value)
+        except CONVERSION_ERRORS as error:
+            self._note_unconverted(node, name, value, error)
+            return ABSENT
+        if converted.__class__ in MAY_BE_INFINITE and not self.options.allow_nan:
+            self._check_nan(node, name, converted)
+        return converted
 
     def _check_nan(self, node: Node, name: str, value: Any) -> None:
         found = first_infinity(value)
