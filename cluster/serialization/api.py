@@ -10,7 +10,14 @@ from django.db.models import Model
 from cluster.serialization.encoding import decode, encode
 from cluster.serialization.fields import key_data, write_deferred, write_fields
 from cluster.serialization.loading import load_many, load_one, report_on
-from cluster.serialization.options import LoadKeywords, LoadOptions, LoadReport, SnapshotOptions, StrictKeys
+from cluster.serialization.options import (
+    LoadKeywords,
+    LoadOptions,
+    LoadReport,
+    SnapshotOptions,
+    StrictKeys,
+    check_keywords,
+)
 from cluster.serialization.outgoing import OMIT, outgoing
 from cluster.serialization.plans import plan_of
 from cluster.serialization.stamping import STAMP, stamp_of
@@ -65,15 +72,15 @@ def json_for(instance: Any, *, stamp: bool = False, allow_nan: bool = False, **o
     return encode(data, allow_nan=allow_nan)
 
 
-def load_options(
-    check_fks: bool = True,  # noqa: FBT001, FBT002 - positional in django-modelcluster
-    strict_fks: StrictKeys = False,  # noqa: FBT002
-    **options: Unpack[LoadKeywords],
-) -> LoadOptions:
-    """Return the options for arguments as callers give them."""
-    if options.get("report", False) is None:
-        del options["report"]
-    return LoadOptions(check_fks=check_fks, strict_fks=strict_fks, **options)  # type: ignore[arg-type]
+def load_options(call: str, check_fks: bool, strict_fks: StrictKeys, options: LoadKeywords) -> LoadOptions:  # noqa: FBT001
+    """Return the options for arguments as callers give them.
+
+    Raises:
+        TypeError: There is no such option.
+    """
+    check_keywords(call, options, LoadKeywords.__optional_keys__)
+    given = {name: value for name, value in options.items() if name != "report" or value is not None}
+    return LoadOptions(check_fks=check_fks, strict_fks=strict_fks, **given)  # type: ignore[arg-type]
 
 
 def model_from_serializable_data(
@@ -84,7 +91,7 @@ def model_from_serializable_data(
     **options: Unpack[LoadKeywords],
 ) -> Any:
     """Build an instance of any model, with what it holds, from its data; see ``from_serializable_data``."""
-    return load_one(model, data, load_options(check_fks, strict_fks, **options))
+    return load_one(model, data, load_options("model_from_serializable_data", check_fks, strict_fks, options))
 
 
 def from_serializable_data_many(
@@ -99,7 +106,7 @@ def from_serializable_data_many(
     Raises:
         SerializedDataError: With all problems of all items; paths begin with ``$[index]``.
     """
-    return load_many(model, items, load_options(check_fks, strict_fks, **options))
+    return load_many(model, items, load_options("from_serializable_data_many", check_fks, strict_fks, options))
 
 
 def data_from_json(text: Any, *, allow_nan: bool = False) -> Any:
@@ -108,7 +115,12 @@ def data_from_json(text: Any, *, allow_nan: bool = False) -> Any:
 
 
 def check_serialized(
-    model: type[Model], data: Any, *, check_fks: bool = True, **options: Unpack[LoadKeywords]
+    model: type[Model],
+    data: Any,
+    *,
+    check_fks: bool = True,
+    strict_fks: StrictKeys = False,
+    **options: Unpack[LoadKeywords],
 ) -> LoadReport:
     """Say what loading data would lose, or what stops it, without building anything.
 
@@ -116,6 +128,7 @@ def check_serialized(
         model: The model of the root.
         data: Plain data as ``serializable_data()`` gives it.
         check_fks: Whether to ask the database too, as loading does.
+        strict_fks: What a dangling key of the root does, as for ``from_serializable_data``.
         options: The other options of ``from_serializable_data``.
     """
-    return report_on(model, data, load_options(check_fks, **options))
+    return report_on(model, data, load_options("check_serialized", check_fks, strict_fks, options))

@@ -87,8 +87,10 @@ class Serializable(Clusterable):
         Raises:
             SerializedDataError: The data is wrong; has all problems with their paths. Nothing was built.
             ForeignChildError: A child's key is that of another parent's row.
+            TypeError: There is no such option.
         """
-        built: Self | None = load_one(cls, data, load_options(check_fks, strict_fks, **options))
+        call = f"{cls.__name__}.from_serializable_data"
+        built: Self | None = load_one(cls, data, load_options(call, check_fks, strict_fks, options))
         return built
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
@@ -92,6 +92,17 @@ class LoadKeywords(TypedDict, total=False):
     max_depth: int
     max_objects: int
     report: LoadReport | None
+
+
+def check_keywords(call: str, given: Iterable[str], known: Container[str]) -> None:
+    """Refuse keyword arguments that a call does not take, in the words of Python.
+
+    Raises:
+        TypeError: There is one.
+    """
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import json
 import math
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.core.serializers.base import DeserializationError
 
 from cluster.errors import SerializedDataError
-from cluster.serialization import LoadReport, from_serializable_data_many
+from cluster.serialization import (
+    LoadReport,
+    check_serialized,
+    from_serializable_data_many,
+    model_from_serializable_data,
+)
 from tests.testapp.models import Band, Node, Tour
 from tests.upgrade.app.models import Archive
 
@@ -27,6 +34,23 @@ def problems_of(model, data, **options):
 def test_text_that_is_no_json_is_refused(text):
     with pytest.raises(SerializedDataError, match=r"^\$: The text is not JSON that can be read: "):
         Band.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (Band.from_serializable_data, "Band.from_serializable_data"),
+        (lambda data, **options: Band.from_json(json.dumps(data), **options), "Band.from_serializable_data"),
+        (partial(model_from_serializable_data, Band), "model_from_serializable_data"),
+        (partial(from_serializable_data_many, Band), "from_serializable_data_many"),
+        (partial(check_serialized, Band), "check_serialized"),
+    ],
+)
+def test_an_option_that_there_is_not_is_refused_as_python_does_it(call, name):
+    with pytest.raises(TypeError) as refused:
+        call({}, check_fk=False)
+
+    assert str(refused.value) == f"{name}() got an unexpected keyword argument 'check_fk'"
 
 
 @pytest.mark.parametrize("text", [None, 5, {}], ids=repr)
