@@ -30,6 +30,7 @@ from cluster.collector.sources import Source
 from cluster.collector.walk import Walk
 from cluster.errors import UnsavedParentError
 from cluster.relations import Clusterable
+from cluster.serialization.options import check_keywords
 
 _registered: weakref.WeakSet[type[Collector]] = weakref.WeakSet()
 
@@ -102,9 +103,8 @@ class Collector:
         """
         if "erase" in options:
             options["erasures"] = options.pop("erase")
+        check_keywords(type(self).__name__, options, OPTIONS)
         for name, value in options.items():
-            if name not in OPTIONS:
-                raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
             setattr(self, name, value)
         if not isinstance(roots, Model | QuerySet | BaseManager):
             raise TypeError(

@@ -36,6 +36,7 @@ from cluster.collector.ties import Ties
 from cluster.collector.writing import Writer
 from cluster.errors import ClusterError, Problem, SerializedDataError
 from cluster.saving.reading import chunks
+from cluster.serialization.options import check_keywords
 
 MODES: dict[str, type[Mode]] = {mode.name: mode for mode in (Mode, Copy, Merge, Restore)}
 
@@ -87,7 +88,9 @@ def load(
         SerializedDataError: The file cannot be loaded; nothing was written.
         AlreadyLoadedError: The import id was used before.
         ValueError: There is no such mode, or ``chunk_size`` is no whole number above zero.
+        TypeError: There is no such option.
     """
+    check_keywords("load", options, LoadOptions.__optional_keys__)
     if mode not in MODES:
         raise ValueError(f"load() got the mode {mode!r}; there are {', '.join(MODES)}.")
     with closing(Document(source, options.get("manifest"))) as document:

@@ -145,6 +145,15 @@ def test_a_file_that_is_not_there_and_a_mode_that_is_none_are_refused(tmp_path):
         load_text("", "steal")
 
 
+def test_an_option_that_there_is_not_is_refused_before_anything_is_written():
+    text, manifest = dumped(build_tenant())
+
+    with pytest.raises(TypeError) as refused:
+        load_text(text, "restore", manifest=manifest, dryrun=True)
+
+    assert str(refused.value) == "load() got an unexpected keyword argument 'dryrun'"
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"root": "zoo.client", "format": 99}', "nonsense"])
 def test_a_manifest_that_cannot_be_read_is_refused(tmp_path, text):
     path = tmp_path / "acme.jsonl"
