@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Manager, QuerySet
 
 from cluster.relations.holding import held_list
+from cluster.relations.state import has_row
 
 
 class QuickAnswers:
@@ -30,12 +31,12 @@ class QuickAnswers:
     def count(self) -> int:
         """Count the objects."""
         held = held_list(self.instance, self._relation)
-        return self.get_queryset().count() if held is None else len(held)
+        return counting(self).count() if held is None else len(held)
 
     def exists(self) -> bool:
         """Tell whether there is any object."""
         held = held_list(self.instance, self._relation)
-        return self.get_queryset().exists() if held is None else len(held) > 0
+        return counting(self).exists() if held is None else len(held) > 0
 
     def first(self) -> Any:
         """Return the first object, or ``None``."""
@@ -71,6 +72,11 @@ def fresh_queryset(manager: Any) -> Any:
     queryset = manager.get_queryset()
     queryset._is_fresh = True
     return queryset
+
+
+def counting(manager: Any) -> Any:
+    """Return what counts where nothing is held: Django's manager, which needs no join if the through model will do."""
+    return manager.live_manager if has_row(manager.instance) else manager.get_queryset()
 
 
 def quick_answers(superclass: type[Any]) -> dict[str, Any]:

@@ -335,6 +335,16 @@ def test_the_field_gives_a_form_the_held_objects():
     assert field.value_from_object(Band()) == []
 
 
+def test_live_links_are_counted_without_a_join_as_in_django():
+    band = live()
+
+    with logged_statements() as log:
+        found = (band.genres.count(), band.genres.exists())
+
+    assert found == (2, True)
+    assert (len(log.of("SELECT")), len([each for each in log.statements if "JOIN" in each])) == (2, 0)
+
+
 def test_the_through_model_can_be_reached():
     assert unsaved().genres.through is Band.genres.through
     assert Band.genres.rel is Band._meta.get_field("genres").remote_field
