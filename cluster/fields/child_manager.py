@@ -8,6 +8,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from cluster.fields.managers import HeldRelatedManager
+from cluster.fields.prefetching import forget_prefetched
 from cluster.relations import ensure_state
 from cluster.relations.holding import add_children, new_list, refuse_other_keys, replace_children
 
@@ -60,7 +61,7 @@ class ChildRelatedManager(HeldRelatedManager):
 
     def clear(self, *, bulk: bool = True) -> None:
         """Declare the relation empty; no query."""
-        self._forget_prefetched()
+        forget_prefetched(self.instance, self._relation)
         ensure_state(self.instance).declare(self._relation.name, new_list(self._relation))
 
     clear.alters_data = True  # type: ignore[attr-defined]
@@ -80,7 +81,7 @@ class ChildRelatedManager(HeldRelatedManager):
         """
         children = tuple(objs)
         self._check_children(children)
-        self._forget_prefetched()
+        forget_prefetched(self.instance, self._relation)
         replace_children(self.instance, self._relation, children)
 
     set.alters_data = True  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from django.db.models.utils import resolve_callables
 
 from cluster._compat import set_links_raw
 from cluster.fields.managers import HeldRelatedManager
+from cluster.fields.prefetching import forget_prefetched
 from cluster.relations import HeldLinks, ensure_state
 from cluster.relations.describe import are_apart
 from cluster.relations.holding import new_list, replace_links
@@ -82,7 +83,7 @@ class LinkRelatedManager(HeldRelatedManager):
 
     def clear(self) -> None:
         """Declare the relation empty; no query."""
-        self._forget_prefetched()
+        forget_prefetched(self.instance, self._relation)
         ensure_state(self.instance).declare(self._relation.name, new_list(self._relation))
 
     clear.alters_data = True  # type: ignore[attr-defined]
@@ -108,7 +109,7 @@ class LinkRelatedManager(HeldRelatedManager):
             return
         targets = self._targets(tuple(objs))
         defaults = dict(resolve_callables(through_defaults or {}))
-        self._forget_prefetched()
+        forget_prefetched(self.instance, self._relation)
         replace_links(self.instance, self._relation, targets, defaults, clear=clear)
 
     set.alters_data = True  # type: ignore[attr-defined]
@@ -126,7 +127,7 @@ class LinkRelatedManager(HeldRelatedManager):
             self.set(objs, clear=clear, through_defaults=through_defaults)
             return
         ensure_state(self.instance).drop(self._relation.name)
-        self._forget_prefetched()
+        forget_prefetched(self.instance, self._relation)
         set_links_raw(self.live_manager, objs)
 
     set_base.alters_data = True  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from django.db.models import Manager, Model, QuerySet
 from django.db.models.manager import BaseManager
 from django.db.models.utils import AltersData
 
-from cluster.fields.prefetching import PrefetchPlan, prefetch_held_and_live
+from cluster.fields.prefetching import PrefetchPlan, forget_prefetched, prefetch_held_and_live
 from cluster.fields.quick_answers import quick_answers
 from cluster.queryset import WholeQuerySets, held_queryset, whole_querysets
 from cluster.relations import HeldList, Relation
@@ -142,7 +142,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
         if held is None:
             rows = list(self.get_live_queryset()) if has_row(self.instance) else []
             held = begin_holding(self.instance, self._relation, rows)
-            self._forget_prefetched()
+            forget_prefetched(self.instance, self._relation)
         return held
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -173,11 +173,6 @@ class HeldRelatedManager(AltersData, ManagerBase):
         await sync_to_async(self.commit)()
 
     acommit.alters_data = True  # type: ignore[attr-defined]
-
-    def _forget_prefetched(self) -> None:
-        prefetched = self.instance.__dict__.get("_prefetched_objects_cache")
-        if prefetched:
-            prefetched.pop(self._relation.name, None)
 
     def _check_types(self, objects: Iterable[Any]) -> None:
         for instance in objects:

@@ -13,6 +13,7 @@ from cluster.relations.state import has_row
 
 if TYPE_CHECKING:
     from cluster.fields.managers import HeldRelatedManager
+    from cluster.relations import Relation
 
 PrefetchPlan = tuple[Any, Callable[[Any], Any], Callable[[Any], Any], bool, str, bool]
 
@@ -77,6 +78,19 @@ def plan_over(
     found = PrefetchedRows(pairs, lookups)
     owner_keys = OwnerKeys([holder for holder, _ in held], key_of_instance)
     return found, found.owner_of, owner_keys, False, name, False
+
+
+def forget_prefetched(instance: Model, relation: Relation) -> None:
+    """Forget what was prefetched of a relation.
+
+    Also on the instances of multi-table parents that are cached on the instance, where Django looks for it as well.
+    """
+    owner = relation.rel.model if relation.is_child else relation.field.model
+    line: Model | None = instance
+    while line is not None:
+        line.__dict__.get("_prefetched_objects_cache", {}).pop(relation.name, None)
+        link = line._meta.get_ancestor_link(owner)
+        line = link.get_cached_value(line, None) if link else None
 
 
 def prefetch_held_and_live(

@@ -9,7 +9,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from cluster.testing import logged_statements
 from tests.support import build_band
-from tests.testapp.models import Album, Band, Genre, Member, Song
+from tests.testapp.models import Album, Band, Genre, Hall, Member, Song, Venue
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +130,24 @@ def test_a_copy_of_prefetched_instances_keeps_what_was_prefetched():
         assert len(band.members.all()) == 2
 
     assert log.statements == []
+
+
+def test_what_was_prefetched_of_a_multi_table_parent_is_forgotten_with_a_change():
+    Hall.objects.create(name="x", genres=[Genre.objects.create(name="rock")])
+    venue = Venue.objects.select_related("hall").prefetch_related("genres").get()
+
+    venue.hall.genres.add(Genre.objects.create(name="jazz"))
+    venue.hall.genres.commit()
+
+    assert [genre.name for genre in venue.genres.all()] == ["jazz", "rock"]
+    assert [genre.name for genre in venue.hall.genres.all()] == ["jazz", "rock"]
+
+
+def test_what_was_prefetched_of_a_multi_table_child_is_forgotten_with_a_change():
+    Hall.objects.create(name="x", genres=[Genre.objects.create(name="rock")])
+    hall = Hall.objects.prefetch_related("genres").get()
+
+    hall.genres.clear()
+
+    assert hall._prefetched_objects_cache == {}
+    assert not hall.genres.exists()
