@@ -31,6 +31,23 @@ class LinkRelatedManager(HeldRelatedManager):
         through: type[Model] = self._relation.rel.through
         return through
 
+    @property
+    def prefetch_cache_name(self) -> str:
+        """The name of what is prefetched, by which Django's serializers know a many-to-many that has a cache."""
+        return self._relation.name
+
+    @property
+    def source_field_name(self) -> str:
+        """The name of the through model's key to the instance."""
+        name: str = self.field.m2m_field_name()
+        return name
+
+    @property
+    def target_field_name(self) -> str:
+        """The name of the through model's key to the objects that are linked."""
+        name: str = self.field.m2m_reverse_field_name()
+        return name
+
     def add(self, *objs: Any, through_defaults: dict[str, Any] | None = None) -> None:
         """Link objects; those that are linked already stay as they are.
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.core import serializers
 from django.core.management import call_command
+from django.db.models import Prefetch
 
 from tests.support import build_full_band, stored_rows
 from tests.testapp.models import Album, Band, Festival, Genre, Member, Venue
@@ -26,6 +27,18 @@ def test_held_links_are_serialized(rock, format_):
     assert loaded.object.name == "Blur"
     assert [int(key) for key in loaded.m2m_data["genres"]] == [rock.pk]
     assert band.genres.is_deferring
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_links_that_are_prefetched_with_more_are_serialized_by_natural_key(rock, format_, monkeypatch):
+    monkeypatch.setattr(Genre, "natural_key", lambda genre: (genre.name,), raising=False)
+    band = Band(name="Blur", genres=[rock])
+    band.save()
+    links = Prefetch("genres", Genre.objects.prefetch_related("bands"))
+
+    data = serializers.serialize(format_, Band.objects.prefetch_related(links), use_natural_foreign_keys=True)
+
+    assert "rock" in str(data)
 
 
 def test_held_children_are_objects_of_their_own(rock):

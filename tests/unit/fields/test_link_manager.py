@@ -345,6 +345,13 @@ def test_live_links_are_counted_without_a_join_as_in_django():
     assert (len(log.of("SELECT")), len([each for each in log.statements if "JOIN" in each])) == (2, 0)
 
 
+def test_the_names_of_the_through_models_keys_are_those_of_djangos_manager():
+    links = Node(name="x").follows
+
+    assert (links.source_field_name, links.target_field_name) == ("from_node", "to_node")
+    assert links.prefetch_cache_name == "follows"
+
+
 def test_the_through_model_can_be_reached():
     assert unsaved().genres.through is Band.genres.through
     assert Band.genres.rel is Band._meta.get_field("genres").remote_field
