@@ -27,13 +27,31 @@ def survey_links(holdings: list[Holding], using: str, *, is_other_database: bool
     changes = []
     for same in by_field.values():
         live = _read_live(same, using)
-        changes += [_compare(each, live, is_other_database=is_other_database) for each in same]
+        compared = [_compare(each, live, is_other_database=is_other_database) for each in same]
+        _leave_hidden(compared, using)
+        changes += compared
     return [each for each in changes if each.added or each.removed]
 
 
 def _read_live(holdings: list[Holding], using: str) -> dict[Any, set[Any]]:
     values = [source_value(each) for each in holdings if each.baseline is None and not each.node.is_new]
     return read_links(holdings[0].relation, values, using) if values else {}
+
+
+def _leave_hidden(changes: list[LinkChange], using: str) -> None:
+    """Leave the links of declared relations to objects that the default manager hides, as Django's managers do."""
+    relation = changes[0].holding.relation
+    rows = relation.related_model._default_manager.using(using)
+    declared = [each for each in changes if each.holding.baseline is None and each.removed]
+    if not declared or not rows.query.has_filters():
+        return
+    attname = link_fields(relation)[1].target_field.attname
+    shown: set[Any] = set()
+    for chunk in chunks({value for each in declared for value in each.removed}):
+        shown.update(rows.filter(**{f"{attname}__in": chunk}).order_by().values_list(attname, flat=True))
+    for change in declared:
+        replaced = {getattr(target, attname) for _, target in change.added}
+        change.removed = [value for value in change.removed if value in shown or value in replaced]
 
 
 def source_value(holding: Holding) -> Any:

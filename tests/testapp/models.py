@@ -442,6 +442,13 @@ class Article(models.Model):
         ordering = [F("score").desc(nulls_last=True), Lower("title")]
 
 
+class Reader(ClusterableModel):
+    """The default manager of what it links to hides some rows."""
+
+    name = models.CharField(max_length=80)
+    favourites = ParentalManyToManyField(Article, blank=True, related_name="readers")
+
+
 # Constraints and values that the database makes ----------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from django.db.models.signals import m2m_changed
 
 from cluster.errors import UnsavedParentError
 from cluster.testing import logged_statements
-from tests.testapp.models import Appearance, Band, Festival, Genre, Label, Node
+from tests.testapp.models import Appearance, Article, Band, Festival, Genre, Label, Magazine, Node, Reader
 
 pytestmark = pytest.mark.django_db
 
@@ -196,6 +196,50 @@ def test_set_keeps_the_rows_of_what_stays_linked():
     assert Appearance.objects.get(band=bands[0]).pk == kept.pk
     assert Appearance.objects.get(band=bands[0]).stage == "left"
     assert Appearance.objects.get(band=bands[1]).stage == "right"
+
+
+def reader_of_articles() -> Reader:
+    """Return a saved reader with two links, of which one is to an article that the default manager hides."""
+    magazine = Magazine.objects.create(title="x")
+    reader = Reader.objects.create(name="x")
+    for title in ("hidden", "shown"):
+        article = Article.everything.create(magazine=magazine, title=title, published=title == "shown")
+        Reader.favourites.through.objects.create(reader=reader, article=article)
+    return reader
+
+
+def titles_linked() -> list[str]:
+    return sorted(link.article.title for link in Reader.favourites.through.objects.select_related("article"))
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [lambda reader: reader.favourites.clear(), lambda reader: reader.favourites.set([], clear=True)],
+    ids=["clear", "set"],
+)
+def test_links_to_what_the_default_manager_hides_stay_as_in_django(declare: Callable[[Reader], None]):
+    reader = reader_of_articles()
+
+    declare(reader)
+    plan = reader.plan_save()
+    reader.save()
+
+    assert titles_linked() == ["hidden"]
+    assert len(plan.unlinks) == 1
+
+
+def test_what_the_default_manager_hides_can_be_declared():
+    reader = reader_of_articles()
+    hidden = Article.everything.get(title="hidden")
+
+    reader.favourites.set([hidden])
+    reader.save()
+    kept = Reader.favourites.through.objects.get()
+    reader.favourites.set([hidden], clear=True, through_defaults={"article": hidden})
+    reader.save()
+
+    assert titles_linked() == ["hidden"]
+    assert Reader.favourites.through.objects.get().pk != kept.pk
 
 
 def unlink_and_add(bands: Any, band: Band, defaults: dict[str, Any]) -> None:
