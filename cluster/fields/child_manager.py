@@ -25,7 +25,7 @@ class ChildRelatedManager(HeldRelatedManager):
             TypeError: An object is not of the relation's model; nothing was added.
             ForeignChildError: A row of another parent has that parent's key in its own; nothing was added.
         """
-        self._check_children(objs)
+        self._meant(objs)
         add_children(self.instance, self._relation, self.get_object_list(), objs)
 
     add.alters_data = True  # type: ignore[attr-defined]
@@ -44,9 +44,9 @@ class ChildRelatedManager(HeldRelatedManager):
         Raises:
             TypeError: An object is not of the relation's model; nothing was removed.
         """
-        self._check_types(objs)
+        children = self._named_in(objs, self.get_object_list)
         held = self.get_object_list()
-        for child in objs:
+        for child in children:
             removed = held.discard(child)
             if removed is not None and self._relation.releases:
                 self._relation.point(removed, None)
@@ -79,8 +79,7 @@ class ChildRelatedManager(HeldRelatedManager):
             TypeError: An object is not of the relation's model; nothing was changed.
             ForeignChildError: A row of another parent has that parent's key in its own; nothing was changed.
         """
-        children = tuple(objs)
-        self._check_children(children)
+        children = self._meant(tuple(objs))
         forget_prefetched(self.instance, self._relation)
         replace_children(self.instance, self._relation, children)
 
@@ -131,7 +130,12 @@ class ChildRelatedManager(HeldRelatedManager):
 
     aupdate_or_create.alters_data = True  # type: ignore[attr-defined]
 
-    def _check_children(self, children: tuple[Any, ...]) -> None:
+    def _named_in(self, children: tuple[Any, ...], _listed: Any) -> tuple[Any, ...]:
+        self._check_types(children)
+        return children
+
+    def _meant(self, children: tuple[Any, ...]) -> tuple[Any, ...]:
         self._check_types(children)
         if self._relation.is_in_key:
             refuse_other_keys(self.instance, self._relation, children)
+        return children

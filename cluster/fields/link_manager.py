@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -58,7 +58,7 @@ class LinkRelatedManager(HeldRelatedManager):
             ValueError: An object is from another database; nothing was added.
             DoesNotExist: A key names no object; nothing was added.
         """
-        targets = self._targets(objs)
+        targets = self._meant(objs)
         held = self._held_links()
         new = [target for target in targets if held.find(target) is None]
         defaults = dict(resolve_callables(through_defaults or {}))
@@ -81,14 +81,10 @@ class LinkRelatedManager(HeldRelatedManager):
         Raises:
             TypeError: An object is of another model; nothing was removed.
         """
-        self._check_models(objs)
-        keys = [None if isinstance(each, Model) else self._key(each) for each in objs]
-        held, attname = self._held_links(), self._target_field.attname
-        by_key = {getattr(each, attname): each for each in held} if any(key is not None for key in keys) else {}
-        for instance, key in zip(objs, keys, strict=True):
-            target = instance if isinstance(instance, Model) else by_key.get(key)
-            if target is not None:
-                held.discard(target)
+        targets = self._named_in(objs, self._held_links)
+        held = self._held_links()
+        for target in targets:
+            held.discard(target)
 
     remove.alters_data = True  # type: ignore[attr-defined]
 
@@ -124,7 +120,7 @@ class LinkRelatedManager(HeldRelatedManager):
         if is_set_by_deserializer(self.instance, self._relation.name):
             self.set_base(objs, raw=True)
             return
-        targets = self._targets(tuple(objs))
+        targets = self._meant(tuple(objs))
         defaults = dict(resolve_callables(through_defaults or {}))
         forget_prefetched(self.instance, self._relation)
         replace_links(self.instance, self._relation, targets, defaults, clear=clear)
@@ -236,6 +232,15 @@ class LinkRelatedManager(HeldRelatedManager):
         through_key: Any = self.through._meta.get_field(self.field.m2m_reverse_field_name())
         return through_key.target_field
 
+    def _named_in(self, objs: tuple[Any, ...], listed: Callable[[], Iterable[Model]]) -> list[Model]:
+        """Return the objects meant; of those named by key the ones that are listed."""
+        self._check_models(objs)
+        keys = [None if isinstance(each, Model) else self._key(each) for each in objs]
+        attname = self._target_field.attname
+        by_key = {getattr(each, attname): each for each in listed()} if any(key is not None for key in keys) else {}
+        named = [each if isinstance(each, Model) else by_key.get(key) for each, key in zip(objs, keys, strict=True)]
+        return [each for each in named if each is not None]
+
     def _check_databases(self, objs: tuple[Any, ...]) -> None:
         for each in objs:
             if (
@@ -249,7 +254,7 @@ class LinkRelatedManager(HeldRelatedManager):
                     f'value is on database "{each._state.db}"'
                 )
 
-    def _targets(self, objs: tuple[Any, ...]) -> list[Model]:
+    def _meant(self, objs: tuple[Any, ...]) -> list[Model]:
         """Return the objects meant, in the order given; those named by key are fetched in one query."""
         self._check_models(objs)
         self._check_databases(objs)

@@ -15,6 +15,7 @@ from django.db.models import Manager, Model, QuerySet
 from django.db.models.manager import BaseManager
 from django.db.models.utils import AltersData
 
+from cluster.fields.other_manager import OtherManager
 from cluster.fields.prefetching import PrefetchPlan, forget_prefetched, prefetch_held_and_live
 from cluster.fields.quick_answers import quick_answers
 from cluster.queryset import WholeQuerySets, held_queryset, whole_querysets
@@ -35,20 +36,25 @@ else:
 
 
 def build_manager_class(
-    kind: type[HeldRelatedManager], superclass: type[Any], relation: Relation, live_manager_class: type[Any]
+    kind: type[HeldRelatedManager],
+    superclass: type[Any],
+    relation: Relation,
+    live_manager_class: type[Any],
+    *mixins: type[Any],
 ) -> type[Any]:
     """Return the manager class of one relation, over a manager class of the related model."""
     whole = None
     if superclass.get_queryset is BaseManager.get_queryset:
         whole = whole_querysets(superclass._queryset_class, relation.related_model)
     attributes = {
+        "kind": kind,
         "_relation": relation,
         "_live_manager_class": live_manager_class,
         "_whole": whole,
         "__module__": kind.__module__,
         **(quick_answers(superclass) if whole else {}),
     }
-    manager_class = type(kind.__name__, (kind, superclass), attributes)
+    manager_class = type(kind.__name__, (*mixins, kind, superclass), attributes)
     if superclass.__init__ is BaseManager.__init__ and _maker(superclass) is _maker(BaseManager):
         _make_plainly(manager_class)
     return manager_class
@@ -88,6 +94,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
     on until ``save()`` or ``commit()`` the held list answers. Nothing here writes but ``commit()``.
     """
 
+    kind: ClassVar[type[HeldRelatedManager]]
     _relation: ClassVar[Relation]
     _live_manager_class: ClassVar[type[Any]]
     _whole: ClassVar[WholeQuerySets | None]
@@ -105,10 +112,13 @@ class HeldRelatedManager(AltersData, ManagerBase):
         return cls(instance)
 
     def __call__(self, *, manager: str) -> Any:
-        """Return this relation over another manager of the related model, as Django's related managers do."""
+        """Return this relation over another manager of the related model, as Django's related managers do.
+
+        Where the relation is held, it shows of what is held what it would show of the rows.
+        """
         superclass = getattr(self.model, manager).__class__
         live = self.live_manager(manager=manager).__class__ if has_row(self.instance) else self._live_manager_class
-        return build_manager_class(type(self).__mro__[1], superclass, self._relation, live)(self.instance)
+        return build_manager_class(self.kind, superclass, self._relation, live, OtherManager)(self.instance)
 
     def __reduce__(self) -> Any:
         return (related_manager_of, (self.instance, self._relation.name))
@@ -136,11 +146,15 @@ class HeldRelatedManager(AltersData, ManagerBase):
         queryset: QuerySet[Any] = self.live_manager.get_queryset()
         return queryset
 
+    def live_rows(self) -> list[Model]:
+        """Return the rows that the relation holds when it begins to."""
+        return list(self.get_live_queryset())
+
     def get_object_list(self) -> HeldList:
         """Return the held list, beginning to hold a live relation (one query), so that its objects can be edited."""
         held = held_list(self.instance, self._relation)
         if held is None:
-            rows = list(self.get_live_queryset()) if has_row(self.instance) else []
+            rows = self.live_rows() if has_row(self.instance) else []
             held = begin_holding(self.instance, self._relation, rows)
             forget_prefetched(self.instance, self._relation)
         return held
