@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
@@ -162,7 +163,11 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the evaluated results and a list of the instances, cut off from the relation that held them."""
-        state: dict[str, Any] = super().__getstate__()
+        # The empty mappings that all querysets share cannot be changed, nor pickled.
+        state: dict[str, Any] = {
+            name: dict(value) if isinstance(value, MappingProxyType) else value
+            for name, value in super().__getstate__().items()
+        }
         source = ListSource(self.model, list(self._source.instances()))
         state["_source"] = source
         state["_query"] = HeldQuery.over(self._clone().query, source)

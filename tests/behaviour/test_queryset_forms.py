@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Length
 from django.db.models.query import EmptyQuerySet
 
 from cluster.queryset import FakeQuerySet, ListSource, fake_class, held_queryset
 from tests.support import build_band
-from tests.testapp.models import Album, AlbumQuerySet, Article, Band, Label, Magazine
+from tests.testapp.models import Album, AlbumQuerySet, Article, Band, Label, Magazine, Song
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +98,25 @@ def test_a_pickle_holds_the_results_and_the_list(evaluate: bool, band: Band) -> 
     assert [album.title for album in restored.filter(position=1)] == ["album 1"]
     assert [album.title for album in restored.order_by("-title")] == ["album 2", "album 1"]
     assert queryset.get(position=1) is band.albums.get(position=1)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda songs: songs.annotate(length=Length("title")),
+        lambda songs: songs.order_by("album__title"),
+        lambda songs: songs.filter(Q(title="a") | Q(title__gt="a")),
+        lambda songs: songs.using("default").all(),
+    ],
+    ids=["annotate", "order_by", "filter", "using"],
+)
+def test_what_django_builds_the_query_of_can_be_pickled(ask: Callable[[Any], Any]) -> None:
+    album = Album(title="x", songs=[Song(title="a"), Song(title="b")])
+
+    restored = pickle.loads(pickle.dumps(ask(album.songs)))
+
+    assert [song.title for song in restored] == ["a", "b"]
+    assert [song.title for song in restored.filter(title="b")] == ["b"]
 
 
 def test_a_pickle_of_values_holds_them(band: Band) -> None:
