@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db.models import BooleanField, Expression, Model
@@ -76,6 +76,11 @@ class MergedSource:
     def build(self, **kwargs: Any) -> Model:
         """Return a new instance as the first source makes it."""
         return self._first.build(**kwargs)
+
+    def refuse_moves(self, changes: Sequence[tuple[Model, str, Any]]) -> None:
+        """Refuse what either source refuses."""
+        self._first.refuse_moves(changes)
+        self._second.refuse_moves(changes)
 
     def add(self, instances: Iterable[Model]) -> None:
         """Add instances to the first source."""

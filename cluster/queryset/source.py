@@ -35,6 +35,17 @@ class Source(Protocol):
         """Return a new instance of the model, pointing at the parent where there is one; it is not added."""
         ...
 
+    def refuse_moves(self, changes: Sequence[tuple[Model, str, Any]]) -> None:
+        """Refuse to set attributes that would take instances out of the list.
+
+        Args:
+            changes: The instances with the attributes and the values that are to be set.
+
+        Raises:
+            NotInMemoryError: One of them would.
+        """
+        ...
+
     def add(self, instances: Iterable[Model]) -> None:
         """Add instances to the list."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -35,6 +35,9 @@ class ListSource:
     def build(self, **kwargs: Any) -> Model:
         """Return a new instance of the model."""
         return self.model(**kwargs)
+
+    def refuse_moves(self, changes: Sequence[tuple[Model, str, Any]]) -> None:
+        """Refuse nothing: what the instances are does not tell whether they are in the list."""
 
     def add(self, instances: Iterable[Model]) -> None:
         """Append instances that are not in the list."""

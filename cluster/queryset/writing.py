@@ -50,9 +50,14 @@ class HeldWrites(DjangoQuerySet):
             create_defaults = update_defaults
         instance, created = self.get_or_create(create_defaults, **kwargs)
         if not created:
-            for name, value in resolve_callables(update_defaults):
-                setattr(instance, name, value)
+            self._assign([(instance, name, value) for name, value in resolve_callables(update_defaults)])
         return instance, created
+
+    def _assign(self, changes: list[tuple[Model, str, Any]]) -> None:
+        """Set attributes of instances; none if one may not be set."""
+        self._source.refuse_moves(changes)
+        for instance, name, value in changes:
+            setattr(instance, name, value)
 
     def bulk_create(
         self,
@@ -93,8 +98,7 @@ class HeldWrites(DjangoQuerySet):
         query = self.query.chain()
         query.clear_ordering(force=True)
         changes = new_values(query, values, self.db)
-        for instance, name, value in changes:
-            setattr(instance, name, value)
+        self._assign(changes)
         self._result_cache = None
         return len({id(instance) for instance, _, _ in changes}) if values else self.count()
 
@@ -120,9 +124,7 @@ class HeldWrites(DjangoQuerySet):
         attnames = [field.attname for field in self._bulk_update_fields(fields)]
         held = {instance.pk: instance for instance in self._instances()}
         matched = [(held[instance.pk], instance) for instance in changed if instance.pk in held]
-        for target, instance in matched:
-            for attname in attnames:
-                setattr(target, attname, getattr(instance, attname))
+        self._assign([(target, name, getattr(instance, name)) for target, instance in matched for name in attnames])
         return len({id(target) for target, _ in matched})
 
     def _bulk_update_fields(self, names: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from cluster.errors import ForeignChildError, HeldRelationsError, Problem
+from cluster.errors import ForeignChildError, HeldRelationsError, NotInMemoryError, Problem
 from cluster.queryset import Source
 from cluster.relations.describe import Relation
 from cluster.relations.held import HeldList
@@ -176,6 +176,16 @@ class RelationSource:
         if self.relation.is_child:
             kwargs |= self.relation.keywords(self.parent)
         return self.relation.related_model(**kwargs)
+
+    def refuse_moves(self, changes: Sequence[tuple[Model, str, Any]]) -> None:
+        """Refuse to give held children another parent, for this list would take them back when it is saved."""
+        names = (self.relation.field.name, self.relation.field.attname) if self.relation.is_child else ()
+        for child, name, value in changes:
+            if name in names and getattr(child, name) != value and self.held.find(child) is child:
+                raise NotInMemoryError(
+                    f"Cannot set {name!r} of {child!r} to {value!r}: {self.parent!r} holds it in "
+                    f"{self.relation.name!r}. Add it to the other one, or remove it from this one."
+                )
 
     def add(self, instances: Iterable[Model]) -> None:
         """Add objects to the held list; new ones of a many-to-many are saved with it."""

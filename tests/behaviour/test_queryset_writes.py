@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db.models.functions import Concat, Upper
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
-from tests.testapp.models import Album, Band, Label, Member, Song
+from tests.testapp.models import Album, Band, Festival, Label, Member, Song
 
 pytestmark = pytest.mark.django_db
 
@@ -180,3 +181,46 @@ def test_writing_through_a_relation_changes_what_it_holds() -> None:
 
     assert [(member.name, member.instrument) for member in band.members.all()] == [("Ann", "bass"), ("Cid", "")]
     assert created.band is band
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda members, other: members.update(name="new", band=other),
+        lambda members, other: members.update(name="new", band_id=other.pk),
+        lambda members, other: members.all().update(name="new", band_id=Value(None)),
+        lambda members, other: members.bulk_update([Member(pk=5, name="new", band=other)], ["name", "band"]),
+        lambda members, other: members.update_or_create(name="Ann", defaults={"name": "new", "band": other}),
+        lambda members, other: (members.all() | Band(members=[Member()]).members.all()).update(name="new", band=other),
+    ],
+    ids=["update", "update by key", "update to none", "bulk_update", "update_or_create", "update of two relations"],
+)
+def test_a_held_child_cannot_be_given_another_parent_by_a_queryset(move: Callable[[Any, Band], Any]) -> None:
+    band, other = Band(pk=1, name="x", members=[Member(pk=5, name="Ann")]), Band(pk=2, name="y")
+
+    said = (
+        r"^Cannot set 'band(_id)?' of <Member: Ann> to (<Band: y>|2|None): <Band: x> holds it in 'members'\. Add it to "
+        r"the other one, or remove it from this one\.$"
+    )
+    with pytest.raises(NotInMemoryError, match=said):
+        move(band.members, other)
+
+    assert [(each.name, each.band_id) for each in band.members.all()] == [("Ann", 1)]
+
+
+def test_a_held_child_can_be_given_the_parent_that_it_has() -> None:
+    band = Band(pk=1, name="x", members=[Member(pk=5, name="Ann")])
+
+    assert band.members.update(band=band) == 1
+    assert band.members.update(band_id=1) == 1
+    assert band.members.bulk_update([Member(pk=5, name="Bob", band_id=1)], ["name", "band"]) == 1
+    assert [each.name for each in band.members.all()] == ["Bob"]
+
+
+def test_objects_that_are_only_linked_or_listed_can_be_given_another_parent() -> None:
+    label, member, other = Label(pk=3, name="z"), Member(pk=5, name="Ann"), Band(pk=2, name="y")
+    festival = Festival(name="x", bands=[Band(pk=1, name="x")])
+
+    assert festival.bands.update(label=label) == 1
+    assert FakeQuerySet(Member, [member]).update(band=other) == 1
+    assert (festival.bands.get().label, member.band) == (label, other)
