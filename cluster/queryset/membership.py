@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import BooleanField, Expression, Model
 from django.db.models.sql.where import AND
 
+from cluster._compat import is_pk_set
 from cluster.queryset.registry import Evaluator, compiles
 from cluster.queryset.rows import Row
 from cluster.queryset.source import Source
@@ -37,15 +38,22 @@ class Among(Expression):
 
 @compiles(Among)
 def compile_among(node: Among, compiler: Any) -> Evaluator:
-    """Tell by identity."""
+    """Tell by key, or by identity while there is none: another list may have another instance of a row."""
     alias = node.column.alias
     query = node.queryset.query.chain()
-    members = {id(instance) for instance, _ in query.get_compiler(node.queryset.db).instances()}
+    members = {mark_of(instance) for instance, _ in query.get_compiler(node.queryset.db).instances()}
 
     def evaluate_among(row: Row) -> bool:
-        return id(row.tables[alias]) in members
+        instance = row.tables[alias]
+        assert instance is not None
+        return mark_of(instance) in members
 
     return evaluate_among
+
+
+def mark_of(instance: Model) -> Any:
+    """Return what instances of one row have in common: the key, or the identity of one that has none."""
+    return ("key", instance.pk) if is_pk_set(instance) else ("id", id(instance))
 
 
 class MergedSource:
@@ -61,9 +69,11 @@ class MergedSource:
         return self._first.hints
 
     def instances(self) -> Collection[Model]:
-        """Return the instances of both, each once."""
-        both = [*self._first.instances(), *self._second.instances()]
-        return list({id(instance): instance for instance in both}.values())
+        """Return the instances of both, each row once."""
+        rows: dict[Any, Model] = {}
+        for instance in (*self._first.instances(), *self._second.instances()):
+            rows.setdefault(mark_of(instance), instance)
+        return list(rows.values())
 
     def in_key_order(self) -> bool:
         """Return ``False``, as nobody has looked."""

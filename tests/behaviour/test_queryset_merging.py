@@ -73,6 +73,22 @@ def test_relations_of_two_parents_are_merged(django_assert_num_queries: Any) -> 
         assert list(one.filter(title="x1") | one.filter(title="x2")) == list(one)
 
 
+def test_instances_of_one_row_in_two_lists_are_one_row() -> None:
+    band = Band(name="x", albums=[Album(title=title) for title in "abc"])
+    band.save()
+    first, second = (Band.objects.get() for _ in range(2))
+    some = first.albums.get_object_list()
+    first.albums.remove(some[2])
+    second.albums.get_object_list()
+
+    one, two = first.albums.all(), second.albums.all()
+
+    assert [album.title for album in (one & two).order_by("title")] == ["a", "b"]
+    assert [album.title for album in (one | two).order_by("title")] == ["a", "b", "c"]
+    assert [album.title for album in one ^ two] == ["c"]
+    assert [album.band is first for album in (one | two).order_by("title")] == [True, True, False]
+
+
 def test_merged_rows_are_changed_in_their_lists() -> None:
     bands = [Band(name=name, albums=[Album(title=f"{name}1"), Album(title=f"{name}2")]) for name in "xy"]
     merged = bands[0].albums.filter(title="x1") | bands[1].albums.filter(title="y2")
