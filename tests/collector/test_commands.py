@@ -87,6 +87,15 @@ def test_rules_are_given_by_their_dotted_path(tmp_path):
     assert "zoo.note" not in {json.loads(line)["model"] for line in path.read_text().splitlines()}
 
 
+@pytest.mark.parametrize("as_keys", [str, int])
+def test_the_keys_of_the_roots_are_an_option_of_call_command(as_keys):
+    client = Client.objects.create(name="acme")
+
+    out = run("dumpcluster", "zoo.Client", pks=as_keys(client.pk), dry_run=True)
+
+    assert out.splitlines()[1].split() == ["zoo.Client", "1"]
+
+
 def test_an_erasure_asks_first(monkeypatch):
     client = build_tenant()
     monkeypatch.setattr("builtins.input", lambda prompt: "no")
@@ -123,6 +132,7 @@ def test_an_erasure_is_logged_and_replayed(tmp_path):
         ),
         (["dumpcluster", "zoo.Stop", "--pks", "1"], "zoo.Stop has a composite key; collect its rows in code."),
         (["dumpcluster", "Client", "--pks", "1"], "'Client' is no model; write app_label.ModelName."),
+        (["dumpcluster", "zoo.Client"], "Say by --pks which roots are meant."),
         (["dumpcluster", "zoo.Client", "--pks", " , "], "Say by --pks which roots are meant."),
         (["dumpcluster", "zoo.Client", "--pks", "x"], "--pks: “x” value must be an integer."),
         (["loadcluster", "gone.jsonl"], "There is no file 'gone.jsonl' to load."),
