@@ -29,7 +29,7 @@ def read_document(document: Any, form_class: Any, prefix: str | None) -> Documen
 
     Args:
         document: JSON text, or what it would be parsed to: an object with the fields of the form, and under the name of
-            every formset a list of such objects.
+            every formset a list of such objects. The key of a row is called as its field or ``pk``, as in snapshots.
         form_class: The class of the form.
         prefix: The prefix of the form.
     """
@@ -84,8 +84,18 @@ def _read_rows(rows: Any, formset_class: Any, names: _Names, data: DocumentData)
     objects = list(_objects(rows or [], names, data))
     data[names.of(TOTAL_FORM_COUNT)] = len(objects)
     data[names.of(INITIAL_FORM_COUNT)] = 0
+    key_name = formset_class.model._meta.pk.name
     for index, row in enumerate(objects[: formset_class.absolute_max]):
-        _read_object(row, formset_class.form, names.row(index), data)
+        _read_object(_with_key(row, key_name), formset_class.form, names.row(index), data)
+
+
+def _with_key(row: Mapping[str, Any], key_name: str) -> Mapping[str, Any]:
+    """Return a row with its key as the hidden field of the key carries it, also where it is called as in snapshots."""
+    name = key_name if key_name in row else "pk"
+    if name not in row:
+        return row
+    key = row[name]
+    return {**row, key_name: json.dumps(key) if isinstance(key, list) else key}
 
 
 def _objects(rows: list[Any], names: _Names, data: DocumentData) -> Iterator[Mapping[str, Any]]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from django import forms
 from django.core.exceptions import ImproperlyConfigured
@@ -11,6 +13,7 @@ from cluster.views import ClusterFormMixin
 from tests.support import submission
 from tests.testapp.models import (
     Act,
+    Album,
     Article,
     Attachment,
     Band,
@@ -20,6 +23,7 @@ from tests.testapp.models import (
     Magazine,
     Member,
     Playlist,
+    Song,
     Stop,
     Tour,
     Venue,
@@ -166,6 +170,47 @@ def test_a_document_is_the_same_as_a_submission():
 
     assert (band.facts, list(band.genres.all())) == ({"a": [1]}, [rock])
     assert band.albums.get().songs.get().single
+
+
+def test_a_snapshot_that_was_edited_edits_the_children_whose_keys_it_has():
+    Band(name="b", albums=[Album(title="first", songs=[Song(title="s", track=1)]), Album(title="gone")]).save()
+    band = Band.objects.get()
+    document = json.loads(band.to_json())
+    first, gone = document["albums"]
+    first["title"], gone["DELETE"] = "changed", True
+    first["songs"][0]["track"] = 7
+    form = FORM.from_json(document, instance=band)
+
+    assert form.is_valid(), form.cluster_errors
+    form.save()
+
+    assert list(Album.objects.values_list("pk", "title")) == [(first["pk"], "changed")]
+    assert list(Song.objects.values_list("album", "title", "track")) == [(first["pk"], "s", 7)]
+
+
+@pytest.mark.parametrize("as_key", [list, tuple, json.dumps], ids=["list", "tuple", "text"])
+def test_a_document_names_composite_keys_as_snapshots_or_hidden_fields_do(as_key):
+    tour = Tour.objects.create(name="tour")
+    stop = Stop.objects.create(tour=tour, number=1, place="before")
+    form_class = clusterform_factory(Tour, fields=["name"], formsets={"stops": {"fields": ["number", "place"]}})
+    document = {"name": "tour", "stops": [{"pk": as_key(stop.pk), "number": 1, "place": "after"}]}
+    form = form_class.from_json(document, instance=tour)
+
+    assert form.is_valid(), form.cluster_errors
+    form.save()
+
+    assert list(Stop.objects.values_list("number", "place")) == [(1, "after")]
+
+
+@pytest.mark.parametrize("name", ["id", "pk"])
+def test_a_list_is_no_key_of_a_child_in_a_document(name):
+    band = Band.objects.create(name="b")
+    album = Album.objects.create(band=band, title="a")
+    form = FORM.from_json({"name": "b", "albums": [{name: [0, album.pk], "title": "b"}]}, instance=band)
+
+    assert form.cluster_errors == {
+        "albums[0].id": ["Select a valid choice. That choice is not one of the available choices."]
+    }
 
 
 PROBLEMS = {
