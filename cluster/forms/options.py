@@ -81,9 +81,8 @@ def _named_options(
         return None
     if isinstance(value, str):
         raise TypeError(f"Meta.{option} of a form for {model.__name__} cannot be a string. Did you mean ({value!r},)?")
-    named = (
-        {name: dict(own or {}) for name, own in value.items()} if isinstance(value, Mapping) else {n: {} for n in value}
-    )
+    own = value if isinstance(value, Mapping) else dict.fromkeys(value)
+    named = {name: _own_options(model, f"Meta.{option}[{name!r}]", options) for name, options in own.items()}
     unknown = [name for name in named if name not in relations]
     if unknown:
         raise FieldError(
@@ -91,6 +90,15 @@ def _named_options(
             f"Its child relations are: {', '.join(relations) or 'none'}."
         )
     return named
+
+
+def _own_options(model: type[Model], where: str, options: Any) -> dict[str, Any]:
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(
+            f"{where} of a form for {model.__name__} must be a dictionary of options, and is {options!r}. "
+            "Fields are one of them: {'fields': [...]}."
+        )
+    return dict(options or {})
 
 
 def _choice(relation: Relation, options: dict[str, Any], known_options: Iterable[str]) -> FormsetChoice:

@@ -67,6 +67,23 @@ def test_a_string_is_refused():
         clusterform_factory(Band, fields=["name"], formsets="albums")
 
 
+@pytest.mark.parametrize("option", ["formsets", "exclude_formsets"])
+def test_options_that_are_no_dictionary_are_refused(option):
+    with pytest.raises(TypeError) as error:
+        clusterform_factory(Band, fields=["name"], **{option: {"albums": ["title"]}})
+
+    assert str(error.value) == (
+        f"Meta.{option}['albums'] of a form for Band must be a dictionary of options, and is ['title']. "
+        "Fields are one of them: {'fields': [...]}."
+    )
+
+
+def test_options_may_be_none():
+    form_class = clusterform_factory(Band, fields=["name"], formsets={"members": None})
+
+    assert list(form_class.formsets) == ["members"]
+
+
 def test_an_option_without_meaning_is_refused():
     with pytest.raises(
         TypeError, match=r"Unknown option\(s\) \(extrra\) for the formset 'albums'. The options are: absolute_max,"
