@@ -48,7 +48,13 @@ class Report:
             self.notes.append(sentence)
 
     def of(self, action: str) -> dict[str, int]:
-        """Return the rows counted under an action, by label."""
+        """Return the rows counted under an action, by label.
+
+        Raises:
+            ValueError: There is no such action, so that a misspelt one is not taken for one that did not happen.
+        """
+        if action not in ACTIONS:
+            raise ValueError(f"A report counts nothing as {action!r}; it has {', '.join(ACTIONS)}.")
         return dict(sorted(self.counts.get(action, {}).items()))
 
     @property

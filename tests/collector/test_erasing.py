@@ -284,6 +284,18 @@ def test_an_erasure_that_was_not_committed_is_not_replayed(tmp_path):
     assert report.notes == [f"The erasure 7 of zoo.client [{client.pk}] was begun and not finished."]
 
 
+def test_a_report_has_no_rows_of_an_action_that_does_not_exist():
+    report = Report()
+    report.count("failed", "zoo.Tag")
+
+    with pytest.raises(
+        ValueError,
+        match=r"^A report counts nothing as 'faild'; it has collected, inserted, updated, deleted, redacted, linked, "
+        r"kept, skipped, failed\.$",
+    ):
+        report.of("faild")
+
+
 def test_reports_add_up():
     one, other = Report(), Report()
     one.count("deleted", "zoo.Tag", 2)
