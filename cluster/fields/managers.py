@@ -47,7 +47,7 @@ def build_manager_class(
     if superclass.get_queryset is BaseManager.get_queryset:
         whole = whole_querysets(superclass._queryset_class, relation.related_model)
     attributes = {
-        "kind": kind,
+        "_kind": kind,
         "_relation": relation,
         "_live_manager_class": live_manager_class,
         "_whole": whole,
@@ -94,7 +94,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
     on until ``save()`` or ``commit()`` the held list answers. Nothing here writes but ``commit()``.
     """
 
-    kind: ClassVar[type[HeldRelatedManager]]
+    _kind: ClassVar[type[HeldRelatedManager]]
     _relation: ClassVar[Relation]
     _live_manager_class: ClassVar[type[Any]]
     _whole: ClassVar[WholeQuerySets | None]
@@ -118,7 +118,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
         """
         superclass = getattr(self.model, manager).__class__
         live = self.live_manager(manager=manager).__class__ if has_row(self.instance) else self._live_manager_class
-        return build_manager_class(self.kind, superclass, self._relation, live, OtherManager)(self.instance)
+        return build_manager_class(self._kind, superclass, self._relation, live, OtherManager)(self.instance)
 
     def __reduce__(self) -> Any:
         return (related_manager_of, (self.instance, self._relation.name))
@@ -146,7 +146,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
         queryset: QuerySet[Any] = self.live_manager.get_queryset()
         return queryset
 
-    def live_rows(self) -> list[Model]:
+    def _live_rows(self) -> list[Model]:
         """Return the rows that the relation holds when it begins to."""
         return list(self.get_live_queryset())
 
@@ -154,7 +154,7 @@ class HeldRelatedManager(AltersData, ManagerBase):
         """Return the held list, beginning to hold a live relation (one query), so that its objects can be edited."""
         held = held_list(self.instance, self._relation)
         if held is None:
-            rows = self.live_rows() if has_row(self.instance) else []
+            rows = self._live_rows() if has_row(self.instance) else []
             held = begin_holding(self.instance, self._relation, rows)
             forget_prefetched(self.instance, self._relation)
         return held

@@ -26,9 +26,9 @@ class OtherManager:
     _meant: Any
     _named_in: Any
 
-    def live_rows(self) -> list[Model]:
+    def _live_rows(self) -> list[Model]:
         """Return what the relation's own manager finds in the database, and what this one finds besides."""
-        own = getattr(self.instance, self._relation.name).live_rows()
+        own = getattr(self.instance, self._relation.name)._live_rows()
         known = set(own)
         return [*own, *(each for each in self.get_live_queryset() if each not in known)]
 
