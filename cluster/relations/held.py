@@ -58,6 +58,11 @@ class HeldList(Sequence[Model]):
         self._is_settled = False
         self.source: Source | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no object, which can be told without the index."""
+        return not self._slots
+
     def __len__(self) -> int:
         if not self._is_settled:
             self._indexed()

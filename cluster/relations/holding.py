@@ -26,7 +26,14 @@ def held_list(instance: Model, relation: Relation) -> HeldList | None:
     state = instance.__dict__.get(STATE)
     if state is not None and state.pending is not None:
         state = state_of(instance)
-    return None if state is None else state.held.get(relation.name)
+    if state is None:
+        return None
+    held: HeldList | None = state.held.get(relation.name)
+    if held is not None and held.is_empty and has_row(instance) and state.knew_no_row(relation.name):
+        # It was read while there was no row, as in __init__() of an instance that is being loaded: the database knows.
+        state.drop(relation.name)
+        return None
+    return held
 
 
 def begin_holding(instance: Model, relation: Relation, rows: Sequence[Model]) -> HeldList:

@@ -160,6 +160,11 @@ class ClusterState:
         self.baselines.pop(name, None)
         self.given_away.pop(name, None)
 
+    def knew_no_row(self, name: str) -> bool:
+        """Whether a relation became held while the instance had no row, and no save has begun to write it since."""
+        baseline = self.baselines.get(name)
+        return baseline is not None and baseline.owner is None and not self.is_being_saved
+
     def declare(self, name: str, held: HeldList) -> None:
         """Hold a list as the whole content of a relation, apart from the rows that went to another parent."""
         self.baselines.pop(name, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db.models import Count, F, Max
+from django.db.models.signals import post_init
 
 from cluster.queryset import FakeQuerySet
 from tests.testapp.models import Album, Band, Genre, Label, Node, Song
@@ -139,3 +140,54 @@ def test_links_of_a_table_to_itself_are_followed(django_assert_num_queries) -> N
     with django_assert_num_queries(0):
         assert list(queryset.filter(follows__name="bob")) == [ann]
         assert list(queryset.filter(follows=bob)) == [ann]
+
+
+@pytest.fixture
+def read_at_once():
+    """Read the relations of each band while it is made, as a model's own ``__init__()`` may."""
+
+    def read(sender, instance, **kwargs):
+        instance.was = (instance.albums.count(), list(instance.genres.all()))
+
+    post_init.connect(read, sender=Band)
+    yield
+    post_init.disconnect(read, sender=Band)
+
+
+@pytest.fixture
+def stored() -> Band:
+    """Return a saved band with three albums and a genre."""
+    genres = [Genre.objects.create(name="rock")]
+    return Band.objects.create(name="b", albums=[Album(title=title) for title in "abc"], genres=genres)
+
+
+def test_a_relation_that_was_read_while_the_instance_was_loaded_is_live(stored, read_at_once):
+    (loaded,) = Band.objects.all()
+
+    assert loaded.was == (0, [])
+    assert not loaded.albums.is_deferring
+    assert titles(loaded.albums.order_by("title")) == ["a", "b", "c"]
+    assert [genre.name for genre in loaded.genres.all()] == ["rock"]
+    assert len(loaded.serializable_data()["albums"]) == 3
+    loaded.albums.remove(loaded.albums.get(title="a"))
+    loaded.save()
+    assert titles(Album.objects.order_by("title")) == ["b", "c"]
+
+
+def test_a_relation_that_was_read_while_the_instance_was_loaded_can_be_prefetched(
+    stored, read_at_once, django_assert_num_queries
+):
+    (loaded,) = Band.objects.prefetch_related("albums")
+
+    with django_assert_num_queries(0):
+        assert len(loaded.albums.all()) == 3
+
+
+def test_a_relation_that_was_read_before_its_owner_was_written_by_django_is_live():
+    band = Band(pk=7, name="b")
+    assert band.albums.count() == 0
+
+    Band.objects.bulk_create([band])
+    Album.objects.create(band_id=band.pk, title="later")
+
+    assert titles(band.albums.all()) == ["later"]
