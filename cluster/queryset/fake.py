@@ -222,7 +222,8 @@ def held_queryset(live: QuerySet[Any], source: Source) -> FakeQuerySet:
     """
     held = object.__new__(fake_class(type(live)))
     held.__dict__.update(live.__dict__, _result_cache=None, _prefetch_done=False, _source=source)
-    if live._iterable_class is ModelIterable:
+    if issubclass(live._iterable_class, ModelIterable):
+        # Those of other packages look for the class of each row: held instances are of it already.
         held._iterable_class = HeldModelIterable
     if is_untouched(live.query):
         held._query = None

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.functions import Length
-from django.db.models.query import EmptyQuerySet
+from django.db.models.query import EmptyQuerySet, ModelIterable
 
 from cluster.queryset import FakeQuerySet, ListSource, fake_class, held_queryset
 from tests.support import build_band
@@ -46,6 +46,19 @@ class CountingQuerySet(QuerySet[Label]):
         return self.update(active=False), {}
 
 
+class Downcasting(ModelIterable):
+    """Looks for the class of each row, as the querysets of packages for inheritance do."""
+
+    def __iter__(self):
+        yield from ModelIterable(self.queryset)
+
+
+class DowncastingQuerySet(QuerySet[Label]):
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._iterable_class = Downcasting
+
+
 def test_a_held_queryset_is_a_queryset_of_the_models_class(band: Band) -> None:
     queryset = band.albums.filter(title="album 1")
 
@@ -71,6 +84,16 @@ def test_a_class_with_its_own_constructor_and_clone_keeps_working() -> None:
     assert queryset.filter(name="a").delete() == (1, {})
     assert [label.active for label in labels] == [False, True]
     assert len(queryset.all()) == 2
+
+
+def test_what_looks_for_the_class_of_each_row_gives_the_held_instances() -> None:
+    labels = [Label(name="a"), Label(name="b")]
+    queryset = held_queryset(DowncastingQuerySet(Label), ListSource(Label, labels))
+
+    assert list(queryset.all()) == labels
+    assert list(queryset.annotate(number=Value(1)).order_by("name")) == labels
+    assert list(queryset.annotate(number=Value(1)).iterator()) == labels
+    assert list(queryset.annotate(number=Value(1)).values_list("name", "number")) == [("a", 1), ("b", 1)]
 
 
 def test_the_filter_of_a_default_manager_holds_in_memory() -> None:
