@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 from django.db import connections
@@ -15,17 +16,14 @@ WRITING = ("save", "save_base", "_save_parents", "_save_table", "_do_insert", "_
 
 @cache
 def overrides(model: type[Model], *names: str) -> bool:
-    """Whether a class has a method of its own in place of Django's, or of ``ClusterableModel``'s."""
-    return any(not _is_ours(_definer(model, name)) for name in names)
-
-
-def _definer(model: type[Model], name: str) -> type:
-    return next(each for each in model.__mro__ if name in each.__dict__)
+    """Whether a class, or a base of it, has a method of its own that is called before Django's is."""
+    before_django = takewhile(lambda each: each is not Model, model.__mro__)
+    return any(not _is_ours(each) and not each.__dict__.keys().isdisjoint(names) for each in before_django)
 
 
 def _is_ours(definer: type) -> bool:
-    # ClusterableModel and its abstract bases stand above this layer.
-    return definer is Model or (definer.__module__.startswith("cluster.") and definer._meta.abstract)  # type: ignore[attr-defined]
+    # ClusterableModel and its abstract bases stand above this layer. Bases of other packages may come behind it.
+    return definer.__module__.startswith("cluster.") and definer._meta.abstract  # type: ignore[attr-defined]
 
 
 def overrides_save(model: type[Model]) -> bool:

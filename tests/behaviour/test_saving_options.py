@@ -11,6 +11,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from cluster.saving import PlannedDelete, PlannedInsert, PlannedLink, PlannedUnlink, PlannedUpdate, SavePlan
 from cluster.signals import cluster_saved
 from cluster.testing import logged_statements
+from tests.behaviour.app.models import Crate, Rack, Topic
 from tests.faults.app.models import Box, Diary, Page, Shelf
 from tests.support import build_band, build_full_band, stored_rows
 from tests.testapp.models import (
@@ -343,6 +344,19 @@ def test_a_class_with_its_own_save_and_delete_is_asked_for_each_row() -> None:
 
     assert list(Anthem.objects.values_list("title", "slug")) == [("Changed One", "changed-one")]
     assert Label.objects.get().name == "deleted second-one"
+
+
+def test_a_base_behind_clusterable_model_is_asked_for_each_row_too() -> None:
+    Rack(name="r", crates=[Crate(name="kept"), Crate(name="removed")]).save()
+    rack = Rack.objects.get()
+    kept, removed = rack.crates.get_object_list()
+    kept.name = "changed"
+
+    rack.crates.remove(removed)
+    rack.save()
+
+    assert list(Crate.objects.values_list("name", "slug")) == [("changed", f"saved-{kept.pk}")]
+    assert Topic.objects.get().name == "deleted saved-new"
 
 
 def test_what_a_save_method_adds_to_the_cluster_is_saved_with_it() -> None:
