@@ -39,9 +39,9 @@ def make_way(root: Model, work: Work) -> list[Park]:
     parks: dict[int, Park] = {}
     for unique_set, row in claims.holders_of(row_image(root, {})):
         parks.setdefault(id(row), park_of(row, [])).sets.append(unique_set)
-    park_rows(
-        list(parks.values()), FreeValues.for_instances([root, *(each.instance for each in work.written())], work.using)
-    )
+    instances = [root, *(each.instance for each in work.written())]
+    # What is surveyed again has to find the rows by the parents that they had.
+    park_rows(list(parks.values()), FreeValues.for_instances(instances, work.using, can_dangle=False))
     return list(parks.values())
 
 

@@ -117,7 +117,8 @@ def owned_deletes(deletes: Iterable[Delete], using: str) -> list[Delete]:
 
 def owner_of(delete: Delete) -> dict[str, Any]:
     """Return whose the row was, as far as that is known."""
-    return {name: delete.values[name] for name in delete.holding.relation.owner_attnames if name in delete.values}
+    values = {**delete.values, **delete.parked}
+    return {name: values[name] for name in delete.holding.relation.owner_attnames if name in values}
 
 
 def among_owned(rows: QuerySet[Any], deletes: Iterable[Delete]) -> QuerySet[Any]:

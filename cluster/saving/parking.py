@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.db import connections
@@ -25,7 +26,8 @@ def park_rows(parks: Sequence[Park], values: FreeValues) -> None:
         temporary = _temporary(park, values)
         changes.setdefault((park.model, *temporary), []).append((park, temporary))
     for same in changes.values():
-        _write(same, values.using)
+        with _keys_may_dangle(same[0][1], values.using):
+            _write(same, values.using)
 
 
 def _owned(parks: Sequence[Park], using: str) -> list[Park]:
@@ -44,11 +46,29 @@ def _temporary(park: Park, values: FreeValues) -> dict[Any, Any]:
     temporary: dict[Any, Any] = {}
     for unique_set in park.sets:
         if temporary.keys().isdisjoint(unique_set.fields):
-            field, value = values.choose(unique_set, park.path)
+            field, value = values.choose(unique_set, park)
             temporary[field] = value
-            if park.update is not None and field not in park.update.fields:
-                park.update.fields.append(field)
+    _note(park, temporary)
     return temporary
+
+
+def _note(park: Park, temporary: dict[Any, Any]) -> None:
+    """Have the row written back, and known by what it has for the time being: that may be whose it is."""
+    values = {field.attname: value for field, value in temporary.items()}
+    if isinstance(park.row, Update):
+        park.row.fields += [field for field in temporary if field not in park.row.fields]
+        park.row.known = {**park.row.known, **values}
+    elif park.row is not None:
+        park.row.parked = values
+
+
+def _keys_may_dangle(temporary: dict[Any, Any], using: str) -> AbstractContextManager[None]:
+    """Have a backend that checks keys at once, and not at the end of the transaction, look away from temporary ones."""
+    connection: Any = connections[using]
+    is_dangling = any(field.is_relation and value is not None for field, value in temporary.items())
+    if is_dangling and not connection.features.can_defer_constraint_checks:
+        return connection.constraint_checks_disabled()  # type: ignore[no-any-return]
+    return nullcontext()
 
 
 def _write(same: list[tuple[Park, dict[Any, Any]]], using: str) -> None:

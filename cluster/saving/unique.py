@@ -9,24 +9,12 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import NotSupportedError
-from django.db.models import (
-    CharField,
-    DateField,
-    DecimalField,
-    F,
-    GenericIPAddressField,
-    IntegerField,
-    JSONField,
-    Model,
-    Q,
-    TextField,
-    UniqueConstraint,
-    UUIDField,
-)
+from django.db.models import F, GenericIPAddressField, JSONField, Model, Q, UniqueConstraint
 from django.db.models.expressions import OrderBy
 
 from cluster.queryset import FakeQuerySet
 from cluster.saving.frozen import frozen, hashable
+from cluster.saving.kinds_of_values import can_be_made
 
 
 class Unsaved:
@@ -150,12 +138,6 @@ class UniqueSet:
             return bool(FakeQuerySet(self.model, [self._row(values)]).filter(self.condition).exists())
         except NotSupportedError:
             return True
-
-
-def can_be_made(each: Any) -> bool:
-    """Whether a value can be made for a field that no row has."""
-    kinds = (UUIDField, CharField, TextField, IntegerField, DecimalField, DateField)
-    return isinstance(each, kinds) and not each.is_relation
 
 
 def folded(value: Any) -> Any:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, FieldError, ValidationError
-from django.db import NotSupportedError
-from django.db.models import BooleanField, CheckConstraint, ExpressionWrapper, JSONField, Model, Q, UniqueConstraint
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db.models import CheckConstraint, JSONField, Model, Q, UniqueConstraint
 from django.utils import timezone
 
-from cluster.queryset import FakeQuerySet
 from cluster.relations.state import has_row
+from cluster.saving.check_constraints import verdicts
 from cluster.saving.frozen import Frozen, frozen
 from cluster.saving.reading import chunks
 from cluster.saving.unique import UniqueSet, Unsaved, row_image, unique_sets
@@ -183,14 +182,11 @@ class Table:
 
     def _broken(self, constraint: Any, items: list[Checked]) -> list[Checked] | None:
         """Return the items that break a check, or ``None`` where memory cannot tell."""
-        condition = ExpressionWrapper(constraint.condition, output_field=BooleanField())
-        rows = FakeQuerySet(self.model, [item.instance for item in items])
-        try:
-            verdicts = list(rows.annotate(_verdict=condition).values_list("_verdict", flat=True))
-        except (NotSupportedError, FieldError, TypeError, ValueError):
+        found = verdicts(self.model, constraint, [item.instance for item in items])
+        if found is None:
             return None
         # NULL is neither true nor false, and passes, as in SQL.
-        return [item for item, verdict in zip(items, verdicts, strict=True) if verdict is False]
+        return [item for item, verdict in zip(items, found, strict=True) if verdict is False]
 
 
 def one_of(name: str, values: Collection[Any], *, is_json: bool = False) -> Q:

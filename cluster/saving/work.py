@@ -120,12 +120,18 @@ class Update:
 
 @dataclass(slots=True, eq=False)
 class Delete:
-    """A row that is no longer in its relation: it is deleted, or released by a null key."""
+    """A row that is no longer in its relation: it is deleted, or released by a null key.
+
+    Attributes:
+        values: The row's values as far as they are known, by attname.
+        parked: The values among them that it has for the time being, as others take its own.
+    """
 
     model: type[Model]
     pk: Any
     values: dict[str, Any]
     holding: Holding
+    parked: dict[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> str:

@@ -153,6 +153,50 @@ class Alarm(models.Model):
     address = models.GenericIPAddressField(unique=True, null=True, blank=True)
 
 
+class Meter(models.Model):
+    """Unique in values of many kinds, none of which may be null."""
+
+    shelf = ParentalKey(Shelf, related_name="meters")
+    amount = models.DecimalField(max_digits=3, decimal_places=1, unique=True)
+    level = models.FloatField(unique=True)
+    day = models.DateField(unique=True)
+    moment = models.DateTimeField(unique=True)
+    hour = models.TimeField(unique=True)
+    lasts = models.DurationField(unique=True)
+    address = models.GenericIPAddressField(unique=True)
+    old_address = models.GenericIPAddressField(protocol="ipv4", unique=True)
+    key = models.UUIDField(unique=True)
+    plan = models.FileField(max_length=50, unique=True)
+    letter = models.CharField(max_length=1, unique=True)
+    grade = models.PositiveSmallIntegerField(unique=True)
+    opposite = models.IntegerField(unique=True)
+    lid = models.OneToOneField(Lid, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(grade__gte=1, grade__lte=5), name="meter_grade_in_range"),
+            models.CheckConstraint(condition=Q(opposite__lte=0), name="meter_opposite_is_low"),
+            models.CheckConstraint(condition=Q(opposite__lt=models.F("grade")), name="meter_opposite_is_lower"),
+        ]
+
+
+class Switch(ClusterableModel):
+    """Of each parent one is on and one is off."""
+
+    box = ParentalKey(Box, related_name="switches")
+    is_on = models.BooleanField()
+
+    class Meta:
+        unique_together = [("box", "is_on")]
+
+
+class Wire(models.Model):
+    """The only one of its switch."""
+
+    switch = ParentalKey(Switch, unique=True, related_name="wires")
+    name = models.CharField(max_length=20)
+
+
 class Poster(models.Model):
     """Unique in values that cannot be hashed."""
 

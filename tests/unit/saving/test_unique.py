@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Collate
 from django.utils import timezone
 
-from cluster.saving.free_values import FreeValues
 from cluster.saving.unique import UniqueSet, Unsaved, _field, _names_in, folded, row_image, unique_sets
 from cluster.saving.uniqueness import date_part
 from tests.faults.app.models import Box, Label, Shelf
@@ -71,36 +68,6 @@ def test_an_unsaved_object_equals_itself_alone() -> None:
 def test_names_that_are_no_columns_are_passed_over() -> None:
     assert list(_names_in([None, F("text")])) == ["text"]
     assert _field(Label, "pk") is None
-
-
-@pytest.mark.django_db
-def test_temporary_decimals_are_above_all_others() -> None:
-    field = Member._meta.get_field("wage")
-
-    assert FreeValues("default", {field: [Decimal("2.50")]})._make(field) == Decimal("3.50")
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("field", "wanted", "expected"),
-    [
-        (Box._meta.get_field("position"), [7, "9", None], 10),
-        (Box._meta.get_field("is_main"), [], None),
-    ],
-    ids=["above all others", "no room"],
-)
-def test_temporary_numbers_are_above_all_others(field: Any, wanted: list[Any], expected: Any) -> None:
-    values = FreeValues("default", {field: wanted})
-
-    assert values._make(field) == expected
-
-
-def test_temporary_text_and_uuids_are_random() -> None:
-    values = FreeValues("default")
-    text, key = models.CharField(max_length=8), models.UUIDField()
-
-    assert len(values._make(text)) == 8
-    assert values._make(key) != values._make(key)
 
 
 @pytest.mark.parametrize("kind", ["date", "year", "month"])
