@@ -36,7 +36,7 @@ def _copy_held(source: Model, copied: Model) -> list[tuple[Model, Model]]:
         return []
     copied.__dict__[STATE] = copied_state = ClusterState(
         baselines={name: baseline.copy() for name, baseline in state.baselines.items()},
-        given_away={name: set(keys) for name, keys in state.given_away.items()},
+        given_away={name: dict(keys) for name, keys in state.given_away.items()},
     )
     relations, nested = relations_of(type(source)), []
     for name, held in state.held.items():

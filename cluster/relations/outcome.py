@@ -88,7 +88,7 @@ class KeptState:
     state: ClusterState
     held: dict[str, HeldList]
     baselines: dict[str, Baseline]
-    given_away: dict[str, set[Key]]
+    given_away: dict[str, dict[Key, Model | None]]
     pending: Outcome | None
     is_being_saved: bool
 
@@ -96,7 +96,7 @@ class KeptState:
     def of(cls, instance: Model, state: ClusterState) -> KeptState:
         """Record a state as it is now; held lists are kept themselves, as a save does not change them."""
         held, baselines = dict(state.held), dict(state.baselines)
-        given_away = {name: set(keys) for name, keys in state.given_away.items()}
+        given_away = {name: dict(keys) for name, keys in state.given_away.items()}
         return cls(instance, state, held, baselines, given_away, state.pending, state.is_being_saved)
 
     def restore(self) -> None:

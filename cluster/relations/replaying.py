@@ -29,7 +29,7 @@ class Later:
     source: Model
     held: dict[str, HeldList]
     baselines: dict[str, Baseline]
-    given_away: dict[str, set[Key]]
+    given_away: dict[str, dict[Key, Model | None]]
 
     @classmethod
     def of(cls, instance: Model, source: Model, state: ClusterState) -> Later:
@@ -70,12 +70,14 @@ class Replay:
 
     def _give_away(self, later: Later, state: ClusterState) -> None:
         for name, keys in later.given_away.items():
-            for key in list(keys):
+            for key, given in list(keys.items()):
                 child = self.original_of(key, state.held.get(name))
                 if child is None:
-                    state.given_away.setdefault(name, set()).add(key)
+                    state.given_away.setdefault(name, {})[key] = given
                 elif has_row(child):
                     state.give_away(name, child)
+                    # It may be the object that was loaded since which the other parent holds.
+                    state.given_away[name][key] = given
 
     def key(self, instance: Model) -> Key | None:
         """Return the key that an instance had before the save was taken back."""

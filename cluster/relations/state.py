@@ -140,8 +140,9 @@ class ClusterState:
     Attributes:
         held: The held lists by relation name.
         baselines: By relation name what the database had; a held relation without one declares its whole content.
-        given_away: By relation name the keys of rows that were taken out by giving them to another parent; a save of
-            this parent leaves them alone.
+        given_away: By relation name and key the children that were taken out by giving them to another parent; a save
+            of this parent leaves their rows alone while that one holds them. ``None`` where nobody knows whether it
+            does, as in a copy.
         pending: What the last save put aside, while its outcome is open.
         is_being_saved: Whether a save of the cluster is writing this instance right now.
         row_write: What that save writes of the instance's row, if its class's own ``save()`` does it.
@@ -149,7 +150,7 @@ class ClusterState:
 
     held: dict[str, HeldList] = field(default_factory=dict)
     baselines: dict[str, Baseline] = field(default_factory=dict)
-    given_away: dict[str, set[Key]] = field(default_factory=dict)
+    given_away: dict[str, dict[Key, Model | None]] = field(default_factory=dict)
     pending: Outcome | None = None
     is_being_saved: bool = False
     row_write: RowWrite | None = None
@@ -171,12 +172,12 @@ class ClusterState:
         self.held[name] = held
 
     def give_away(self, name: str, child: Model) -> None:
-        """Take out a child that another parent gets; a save of this parent leaves its row alone from now on."""
+        """Take out a child that another parent gets; a save of this parent leaves its row to that one."""
         self.held[name].discard(child)
         key = key_of(child)
         if key is None:
             return
-        self.given_away.setdefault(name, set()).add(key)
+        self.given_away.setdefault(name, {})[key] = child
         if name in self.baselines:
             # Should it come back, its row may have changed with the other parent: it counts as unknown.
             self.baselines[name].rows.pop(key, None)
@@ -184,13 +185,15 @@ class ClusterState:
     def take_back(self, name: str, child: Model) -> None:
         """Answer for a child's row again, whatever its values are by now."""
         if self.given_away and name in self.given_away and (key := key_of(child)) in self.given_away[name]:
-            self.given_away[name].remove(key)
+            del self.given_away[name][key]
             if name in self.baselines:
                 self.baselines[name].rows[key] = {}
 
     def __getstate__(self) -> tuple[Any, ...]:
-        # What is pending belongs to this process and connection: a copy starts from what is held now.
-        return (self.held, self.baselines, self.given_away)
+        # What is pending belongs to this process and connection: a copy starts from what is held now. What other
+        # clusters hold is not taken along.
+        given_away: dict[str, dict[Key, None]] = {name: dict.fromkeys(keys) for name, keys in self.given_away.items()}
+        return (self.held, self.baselines, given_away)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.held, self.baselines, self.given_away = state

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model
 
 from cluster.errors import ForeignChildError, Problem, StaleClusterError
-from cluster.relations import Relation, relations_of
+from cluster.relations import Relation
 from cluster.relations.held import Key, key_of
 from cluster.relations.state import is_new
 from cluster.saving.compare import changed_fields, with_fields_made_on_save
+from cluster.saving.given_away import relations_to
 from cluster.saving.reading import KnownRows
 from cluster.saving.work import Delete, Holding, Insert, Update
 
@@ -139,11 +140,10 @@ class ChildComparison:
         raise ForeignChildError([Problem(f"$.{self.holding.path(index)}", problem)])
 
     def _note_removals(self, held_keys: set[Key | None]) -> None:
-        given_away = self.holding.node.state.given_away.get(self.holding.relation.name, ())
         if self.holding.baseline is not None and not self.survey.has_baseline(self.holding):
             return
         for key, values in self.holding.known.items():
-            if key not in held_keys and key not in given_away:
+            if key not in held_keys and key not in self.holding.on_their_way:
                 self._remove(key, values or self._looked_up(key))
 
     def _looked_up(self, key: Key) -> dict[str, Any]:
@@ -182,13 +182,3 @@ def keeps_row(relation: Relation, values: dict[str, Any]) -> bool:
         for each in relations_to(relation.related_model)
         if each.field is not relation.field
     )
-
-
-def relations_to(model: type[Model]) -> list[Relation]:
-    """Return the relations in which a model's rows are children."""
-    found = []
-    for each in model._meta.concrete_fields:
-        target = each.related_model
-        if each.is_relation and isinstance(target, type):
-            found += [relation for relation in relations_of(target).children if relation.field is each]
-    return found

@@ -12,6 +12,7 @@ from cluster.errors import ClusterCycleError
 from cluster.relations import Clusterable, HeldLinks, relations_of, state_of
 from cluster.relations.held import Key, key_of
 from cluster.saving.comparison import ChildComparison, keys_to_read
+from cluster.saving.given_away import keys_left_behind, keys_on_their_way
 from cluster.saving.linking import survey_links
 from cluster.saving.reading import KnownRows, read_by_key, read_children
 from cluster.saving.work import Delete, Holding, Insert, Node, Update, Work, path_of
@@ -152,8 +153,10 @@ class Survey:
         return holding.baseline is not None and not self.is_other_database and not holding.is_of_another_row
 
     def _known(self, holding: Holding, live: dict[Any, KnownRows]) -> KnownRows:
+        holding.on_their_way = keys_on_their_way(holding)
         if holding.baseline is not None and self.has_baseline(holding):
-            return holding.baseline.rows
+            left = keys_left_behind(holding)
+            return {**{key: {} for key in left}, **holding.baseline.rows} if left else holding.baseline.rows
         return {} if holding.node.is_new else live[holding.parent_value]
 
     def _read_elsewhere(self, holdings: list[Holding]) -> KnownRows:

@@ -46,6 +46,7 @@ class Holding:
     Attributes:
         objects: The held objects as they were when the survey came by.
         known: The rows of the relation as far as they are known, by key.
+        on_their_way: The keys of rows among them that another parent is about to take over.
     """
 
     node: Node
@@ -54,6 +55,7 @@ class Holding:
     baseline: Baseline | None
     objects: list[Model]
     known: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    on_their_way: set[Key] = field(default_factory=set)
 
     def path(self, index: int) -> str:
         """Return the path of one of the held objects."""

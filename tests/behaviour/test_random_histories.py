@@ -36,6 +36,8 @@ class Expected:
     is_stored: bool = False
     # Children moved to the other parent, as long as their rows may still be this one's.
     given_away: set[str] = field(default_factory=set)
+    # Those of them of which a copy does not know whether the other parent holds them.
+    untraced: set[str] = field(default_factory=set)
 
 
 class Histories(RuleBasedStateMachine):
@@ -102,6 +104,7 @@ class Histories(RuleBasedStateMachine):
         self.hold_members(other)[name] = source.pop(name)
         self.expected[which].given_away.add(name)
         self.expected[other].given_away.discard(name)
+        self.expected[which].untraced.discard(name)
 
     @rule(which=parents, numbers=st.sets(picks), new=st.integers(0, 2))
     def set(self, which: int, numbers: set[int], new: int) -> None:
@@ -205,14 +208,15 @@ class Histories(RuleBasedStateMachine):
         expected = self.expected[which]
         expected.is_stored = True
         if expected.members is not None:
+            on_their_way = expected.given_away & (expected.untraced | set(self.expected[1 - which].members or ()))
             kept_out = {
-                name: row for name, row in self.stored_members.items() if row[0] != which or name in expected.given_away
+                name: row for name, row in self.stored_members.items() if row[0] != which or name in on_their_way
             }
             self.stored_members = kept_out | {name: (which, value) for name, value in expected.members.items()}
         if expected.genres is not None:
             self.stored_genres[which] = expected.genres
         expected.members = expected.genres = None
-        expected.given_away = set()
+        expected.given_away, expected.untraced = set(), set()
 
     @precondition(lambda self: any(self.can_refresh(which) for which in (0, 1)))
     @rule(which=parents)
@@ -234,6 +238,10 @@ class Histories(RuleBasedStateMachine):
             "pickle": lambda band: pickle.loads(pickle.dumps(band)),
         }
         self.bands[which] = duplicates[duplicate](self.bands[which])
+        other = self.expected[1 - which]
+        other.untraced |= other.given_away & set(self.expected[which].members or ())
+        if duplicate != "copy":
+            self.expected[which].untraced |= self.expected[which].given_away
 
     # The comparison
 

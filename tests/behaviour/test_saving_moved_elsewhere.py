@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from tests.testapp.models import (
     Dance,
     Instrument,
     Member,
+    Node,
     Song,
     Venue,
 )
@@ -171,15 +175,91 @@ def test_a_deeper_row_is_not_written() -> None:
     assert Song.objects.get().title == "a"
 
 
+TAKING_OUT: dict[str, Callable[[Band, Member], object]] = {
+    "removed": lambda band, member: band.members.remove(member),
+    "cleared": lambda band, _: band.members.clear(),
+    "deleted from the queryset": lambda band, _: band.members.all().delete(),
+    "refreshed": lambda band, _: band.refresh_from_db(),
+}
+
+
+@pytest.mark.parametrize("declares", [False, True], ids=["from a baseline", "declared"])
 @pytest.mark.parametrize("is_first", [True, False], ids=["old parent first", "new parent first"])
-def test_what_is_given_away_and_taken_out_before_the_save_stays_with_its_row(is_first: bool) -> None:
+@pytest.mark.parametrize("take_out", TAKING_OUT.values(), ids=TAKING_OUT)
+def test_what_is_given_away_and_taken_out_before_the_save_is_deleted_by_its_parent(
+    take_out: Callable[[Band, Member], object], *, is_first: bool, declares: bool
+) -> None:
+    """Neither parent shows it, so that neither has it when both are saved."""
+    band, other = two_bands(Member, "members", "name", 2)
+    member, kept = band.members.get_object_list()
+    if declares:
+        band.members = [member, kept]
+    other.members.add(member)
+    take_out(other, member)
+
+    for root in (band, other) if is_first else (other, band):
+        root.save()
+
+    assert list(Member.objects.values_list("pk", "band")) == [(kept.pk, band.pk)]
+
+
+def test_what_is_given_away_and_taken_out_is_another_writers_who_moved_it() -> None:
     band, other = two_bands(Member, "members", "name", 1)
     (member,) = band.members.get_object_list()
     other.members.add(member)
     other.members.remove(member)
+    Member.objects.update(band=other)
 
-    for root in (band, other) if is_first else (other, band):
-        root.save()
+    band.save()
+
+    assert Member.objects.get().band == other
+
+
+def test_what_is_given_away_and_taken_out_outlives_its_parent_if_its_key_may_be_null() -> None:
+    band, other = two_bands(Instrument, "instruments", "name", 1)
+    (instrument,) = band.instruments.get_object_list()
+    other.instruments.add(instrument)
+    other.instruments.remove(instrument)
+
+    band.save()
+
+    assert Instrument.objects.get().band is None
+
+
+def test_what_is_given_away_goes_with_the_new_parent_that_is_taken_out_itself() -> None:
+    band, _ = two_bands(Album, "albums", "title", 2)
+    first, second = band.albums.get_object_list()
+    song = Song.objects.create(album=first, title="a", track=1)
+    second.songs.add(first.songs.get_object_list()[0])
+    band.albums.remove(second)
+
+    assert [planned.pk for planned in band.plan_save().deletes] == [second.pk, song.pk]
+    band.save()
+
+    assert not Song.objects.exists()
+    assert list(Album.objects.all()) == [first]
+
+
+def test_what_is_given_to_a_tree_above_itself_is_on_its_way() -> None:
+    root = Node.objects.create(name="root")
+    middle = Node.objects.create(name="middle", parent=root)
+    leaf = Node.objects.create(name="leaf", parent=middle)
+    (middle,) = root.children.get_object_list()
+    root.children.add(middle.children.get_object_list()[0])
+
+    middle.save()
+
+    assert Node.objects.get(name="leaf").parent == middle
+    root.save()
+    assert Node.objects.get(pk=leaf.pk).parent == root
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda band: pickle.loads(pickle.dumps(band))])
+def test_a_copy_does_not_know_what_became_of_what_was_given_away(duplicate: Callable[[Band], Band]) -> None:
+    band, other = two_bands(Member, "members", "name", 1)
+    other.members.add(band.members.get_object_list()[0])
+
+    duplicate(band).save()
 
     assert Member.objects.get().band == band
 
