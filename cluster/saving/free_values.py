@@ -102,7 +102,7 @@ class FreeValues:
         """Return values from some start on that no row has or is going to have; they are looked for in the table."""
         rows = each.model._base_manager.using(self.using).values_list(each.attname, flat=True)
         taken = {folded(value) for value in self._stored(each, rows)}
-        return (value for value in counted_values(kind, self.using) if folded(value) not in taken)
+        yield from (value for value in counted_values(kind, self.using) if folded(value) not in taken)
 
     def _stored(self, each: Any, values: Iterable[Any]) -> list[Any]:
         """Return these values and the wanted ones, as they are or will be stored."""
