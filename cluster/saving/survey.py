@@ -18,18 +18,32 @@ from cluster.saving.reading import KnownRows, read_by_key, read_children
 from cluster.saving.work import Delete, Holding, Insert, Node, Update, Work, path_of
 
 
-def survey(root: Node, *, using: str, names: Collection[str] | None = None, is_other_database: bool = False) -> Work:
+def survey(
+    root: Node,
+    *,
+    using: str,
+    names: Collection[str] | None = None,
+    is_other_database: bool = False,
+    compares_links: bool = True,
+) -> Work:
     """Return what saving the relations of ``root`` (all that are held, or the named ones) would write.
 
     Reads at most two queries per relation and level, and none where the baseline is known and every child with a key
     is in it.
+
+    Args:
+        root: The instance to be saved.
+        using: The database alias.
+        names: The names of the root's relations that are saved; all by default.
+        is_other_database: Whether the cluster was loaded from another database.
+        compares_links: Whether it is to be found out which many-to-many links change.
 
     Raises:
         ClusterCycleError: An instance is held below itself.
         ForeignChildError: A child names the row of another parent by its key.
         StaleClusterError: A row that was to be written is gone.
     """
-    return Survey(Work(using), root, is_other_database).run(names)
+    return Survey(Work(using), root, is_other_database, compares_links).run(names)
 
 
 def refuse_cycles(root: Node) -> None:
@@ -48,6 +62,7 @@ class Survey:
     Attributes:
         is_other_database: Whether the cluster was loaded from another database than the one it is saved to: then
             baselines do not count, rows that are missing are inserted, and only declared content is deleted.
+        compares_links: Whether many-to-many links are looked at.
         seen: What was met so far, by identity, so that a child that two relations hold is written once.
         moved: The keys of rows that a relation holds and another parent had.
     """
@@ -55,6 +70,7 @@ class Survey:
     work: Work
     root: Node
     is_other_database: bool = False
+    compares_links: bool = True
     seen: dict[int, Insert | Update | None] = field(default_factory=dict)
     parents: dict[Any, Node] = field(default_factory=dict)
     moved: set[Key] = field(default_factory=set)
@@ -68,7 +84,8 @@ class Survey:
             self.work.holdings += holdings
             self._compare_children([each for each in holdings if each.relation.is_child], depth)
             linked = [each for each in holdings if not each.relation.is_child]
-            self.work.links += survey_links(linked, self.work.using, is_other_database=self.is_other_database)
+            if self.compares_links:
+                self.work.links += survey_links(linked, self.work.using, is_other_database=self.is_other_database)
             self._insert_made(linked, depth)
             level, depth, names = self._next_level(holdings), depth + 1, None
         self._settle_removals()

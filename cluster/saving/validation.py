@@ -49,7 +49,9 @@ def clean_cluster(
     using = router.db_for_write(type(instance), instance=instance)
     root = Node(instance, ensure_state(instance), is_new=is_new(instance))
     try:
-        work = survey(root, using=using, is_other_database=is_other_database(instance, using))
+        is_other = is_other_database(instance, using)
+        # No field or constraint of a row tells what it is linked to.
+        work = survey(root, using=using, is_other_database=is_other, compares_links=False)
     except ForeignChildError as error:
         raise ValidationError(
             {each.path.removeprefix("$."): ValidationError(each.message, code="foreign") for each in error.problems}

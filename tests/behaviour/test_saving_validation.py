@@ -201,6 +201,16 @@ def test_targets_of_keys_are_looked_up_at_once() -> None:
     assert len(log.statements) == 1
 
 
+def test_links_are_not_looked_at() -> None:
+    build_full_band().save()
+    draft = Band.from_json(Band.objects.get().to_json())
+
+    with logged_statements() as log:
+        draft.clean_cluster()
+
+    assert [statement for statement in log.statements if "_genres" in str(statement)] == []
+
+
 def test_keys_to_unsaved_siblings_are_fine_and_missing_ones_are_not() -> None:
     thing = Thing(name="t")
     box = Box(code="a", position=1, things=[thing], lids=[Lid(thing=thing), Lid()])
