@@ -11,10 +11,14 @@ from django.db.models import Model, Q, QuerySet
 
 from cluster.errors import StaleClusterError
 from cluster.relations import Relation
-from cluster.saving.reading import lock_rows
+from cluster.relations.state import concrete_attnames
+from cluster.saving.reading import chunks, lock_rows
 from cluster.saving.work import Delete, Update
 
 Owners = tuple[Mapping[str, Any], ...]
+
+# How many parents one statement names; SQLite takes expressions of at most 1,000 levels.
+OWNERS = 400
 
 
 def owners_of(update: Update) -> Owners:
@@ -56,6 +60,12 @@ class OwnedUpdate:
             rows = rows.filter(condition)
         instance: Any = self.instance
         return type(instance)._do_update(instance, rows, *args, **kwargs)
+
+
+def is_looked_at(update: Update) -> bool:
+    """Whether a table is written that tells whose the row is: not all of a multi-table child do."""
+    names = set(update.holding.relation.owner_attnames)
+    return any(names.issubset(concrete_attnames(each.model)) for each in update.fields)
 
 
 @contextmanager
@@ -121,14 +131,12 @@ def owner_of(delete: Delete) -> dict[str, Any]:
     return {name: values[name] for name in delete.holding.relation.owner_attnames if name in values}
 
 
-def among_owned(rows: QuerySet[Any], deletes: Iterable[Delete]) -> QuerySet[Any]:
-    """Return of these rows those which are to be deleted and are still one of the parents' that they were read from."""
-    by_names: dict[tuple[str, ...], list[tuple[Any, dict[str, Any]]]] = {}
-    for each in deletes:
-        owner = owner_of(each)
-        by_names.setdefault(tuple(owner), []).append((each.pk, owner))
-    condition = Q()
-    for names, same in by_names.items():
-        wanted = {f"{name}__in": list(dict.fromkeys(owner[name] for _, owner in same)) for name in names}
-        condition |= Q(pk__in=[pk for pk, _ in same], **wanted)
-    return rows.filter(condition)
+def among_owned(rows: QuerySet[Any], deletes: Iterable[Delete]) -> Iterator[QuerySet[Any]]:
+    """Return of these rows, in batches, those to be deleted that are still the parents' which they were read from."""
+    for chunk in chunks(deletes):
+        by_owner: dict[tuple[Any, ...], list[Any]] = {}
+        for each in chunk:
+            by_owner.setdefault(tuple(owner_of(each).items()), []).append(each.pk)
+        for several in chunks(by_owner.items(), OWNERS):
+            conditions = (Q(pk__in=pks, **dict(owner)) for owner, pks in several)
+            yield rows.filter(Q(*conditions, _connector=Q.OR))

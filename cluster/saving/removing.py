@@ -18,13 +18,13 @@ from cluster.saving.work import Delete, Work
 
 
 def release_rows(releases: Iterable[Delete], using: str) -> None:
-    """Null the key of rows that outlive their relation: one UPDATE per relation."""
+    """Null the key of rows that outlive their relation: one UPDATE per relation (in batches)."""
     by_field: dict[Any, list[Delete]] = {}
     for each in releases:
         by_field.setdefault(each.holding.relation.field, []).append(each)
     for field, same in by_field.items():
-        for chunk in chunks(same):
-            among_owned(field.model._base_manager.using(using), chunk).update(**{field.name: None})
+        for rows in among_owned(field.model._base_manager.using(using), same):
+            rows.update(**{field.name: None})
 
 
 def delete_rows(deletes: Iterable[Delete], using: str, origin: Model) -> None:
@@ -78,7 +78,7 @@ def _collected(
     collector = Collector(using=using, origin=origin)
     slow: list[list[Model]] = []
     for model, same in by_model.items():
-        querysets = [among_owned(model._base_manager.using(using), chunk) for chunk in chunks(same)]
+        querysets = list(among_owned(model._base_manager.using(using), same))
         if collector.can_fast_delete(querysets[0]):
             collector.fast_deletes += querysets
         else:

@@ -16,7 +16,7 @@ from cluster.saving.compare import columns_of, has_own_pre_save
 from cluster.saving.free_values import FreeValues
 from cluster.saving.late_keys import take_generic_keys
 from cluster.saving.order import in_order
-from cluster.saving.owners import only_while_owned, refuse_stale, stale
+from cluster.saving.owners import is_looked_at, only_while_owned, refuse_stale, stale
 from cluster.saving.parking import park_rows
 from cluster.saving.rows_in_bulk import FEW, upsert_images
 from cluster.saving.ways import can_insert_in_bulk, is_saved_row_by_row, overrides_save
@@ -232,8 +232,9 @@ def _forget_generated(instance: Model) -> None:
 
 
 def _update_one_by_one(model: type[Model], updates: list[Update], using: str) -> None:
-    if overrides_save(model):
-        refuse_stale(updates, using)
+    unseen = updates if overrides_save(model) else [each for each in updates if not is_looked_at(each)]
+    if unseen:
+        refuse_stale(unseen, using)
     for each in updates:
         before = each.instance.__dict__.copy()
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.db import IntegrityError
 from cluster.errors import StaleClusterError
 from cluster.relations import relations_of
 from cluster.relations.holding import begin_holding
-from tests.faults.app.models import Box, Shelf, Thing
+from tests.faults.app.models import Box, Coin, Shelf, Slot, Thing
 from tests.faults.picture import picture_of
 from tests.support import stored_rows
 from tests.testapp.models import (
@@ -94,6 +95,59 @@ def test_a_changed_row_in_two_tables_is_not_written(field: str) -> None:
         venue.save()
 
     assert stored_rows() == rows
+
+
+@pytest.mark.parametrize("field", ["code", "year"])
+def test_a_changed_row_of_which_one_table_alone_tells_whose_it_is_is_not_written(field: str) -> None:
+    shelf, other = Shelf.objects.create(name="mine"), Shelf.objects.create(name="other")
+    Coin.objects.create(shelf=shelf, code="1", year=1)
+    setattr(shelf.coins.get_object_list()[0], field, "7")
+    Coin.objects.update(shelf=other)
+    rows = stored_rows(app_label="faults")
+
+    with pytest.raises(StaleClusterError, match=r"coins\[0\].* or is another parent's by now"):
+        shelf.save()
+
+    assert stored_rows(app_label="faults") == rows
+
+
+def test_the_tables_of_a_row_that_is_its_parents_are_written() -> None:
+    shelf = Shelf.objects.create(name="mine")
+    Coin.objects.create(shelf=shelf, code="1", year=1)
+    shelf.coins.get_object_list()[0].code = "7"
+
+    shelf.save()
+
+    assert Coin.objects.get().code == "7"
+
+
+def test_a_removed_row_stays_that_was_moved_to_a_parent_of_other_removed_rows() -> None:
+    band, _ = two_bands(Album, "albums", "title", 2)
+    first, second = band.albums.get_object_list()
+    _, moved, _ = [Song.objects.create(album=album, title="s") for album in (first, first, second)]
+    for album in (first, second):
+        album.songs.remove(*album.songs.get_object_list())
+    Song.objects.filter(pk=moved.pk).update(album=second)
+
+    band.save()
+
+    assert list(Song.objects.all()) == [moved]
+
+
+def test_rows_of_many_parents_are_deleted_in_a_few_statements(django_assert_num_queries: Any) -> None:
+    shelf = Shelf.objects.create(name="s")
+    Box.objects.bulk_create([Box(shelf=shelf, code=str(number), position=number) for number in range(500)])
+    Slot.objects.bulk_create(
+        [Slot(box=box, day=date(1900, 1, 1) + timedelta(box.position)) for box in Box.objects.all()]
+    )
+    for box in shelf.boxes.get_object_list():
+        box.slots = []
+
+    with django_assert_num_queries(6):
+        # The savepoint, the shelf, what is there, and two DELETEs.
+        shelf.save()
+
+    assert not Slot.objects.exists()
 
 
 def test_a_row_that_is_moved_here_may_be_here_already() -> None:

@@ -305,6 +305,13 @@ class Guest(models.Model):
     code = models.CharField(max_length=20, unique=True)
 
 
+class Coin(Guest):
+    """Only the second of its two tables tells whose it is."""
+
+    shelf = ParentalKey(Shelf, related_name="coins")
+    year = models.IntegerField(default=1900)
+
+
 class Club(ClusterableModel):
     """Links by another field than the key, through a model that saves itself."""
 
