@@ -17,8 +17,8 @@ from cluster.relations.state import Baseline, ClusterState, Outcome
 
 _ABSENT = object()
 
-# The method of Django's connections that runs what was registered by transaction.on_commit().
-RUN_CALLBACKS = "run_and_clear_commit_hooks"
+# The method by which Django's connections commit, in atomic() blocks and by hand.
+COMMIT = "commit"
 
 
 @dataclass(slots=True, eq=False)
@@ -173,11 +173,12 @@ class CommitMark:
         self.is_committed = True
 
 
-class MarksFirst:
-    """Tells the marks of a connection of a commit before any callback runs.
+class WatchedCommit:
+    """Tells the marks of a connection of a commit at once, before any callback runs.
 
-    A callback that fails keeps Django from running those after it, so that a mark behind it would never be told. Stands
-    in the place of the connection's method for one commit.
+    A callback that fails keeps Django from running those after it, so that a mark behind it would never be told; and
+    where transactions are managed by hand, callbacks wait for autocommit, or are dropped by the rollback of the next
+    transaction. Stands in the place of the connection's method for one commit.
     """
 
     __slots__ = ("_connection",)
@@ -188,15 +189,15 @@ class MarksFirst:
     @classmethod
     def see_to(cls, connection: BaseDatabaseWrapper) -> None:
         """See that the marks of a connection will be told."""
-        if RUN_CALLBACKS not in vars(connection):
-            setattr(connection, RUN_CALLBACKS, cls(connection))
+        if COMMIT not in vars(connection):
+            setattr(connection, COMMIT, cls(connection))
 
     def __call__(self) -> None:
-        delattr(self._connection, RUN_CALLBACKS)
+        delattr(self._connection, COMMIT)
+        self._connection.commit()
         for _, callback, *_ in self._connection.run_on_commit:
             if isinstance(callback, CommitMark):
                 callback()
-        self._connection.run_and_clear_commit_hooks()
 
 
 class PendingOutcome:
@@ -209,7 +210,7 @@ class PendingOutcome:
     __slots__ = ("_callbacks", "_connection", "_is_undone", "_mark", "_memory")
 
     def __init__(self, connection: BaseDatabaseWrapper, mark: CommitMark, memory: Memory) -> None:
-        MarksFirst.see_to(connection)
+        WatchedCommit.see_to(connection)
         self._connection = connection
         self._mark = mark
         self._memory = memory

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from cluster.relations.state import STATE
 from cluster.signals import cluster_saved
 from tests.support import build_band, rolled_back
-from tests.testapp.models import Album, Band, Member, Song
+from tests.testapp.models import Album, Band, Genre, Member, Song
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +96,30 @@ def test_nothing_is_kept_aside_once_the_transaction_is_committed() -> None:
     assert band.__dict__[STATE].pending is None
     band.save()
     assert band.__dict__[STATE].pending is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_transactions_that_are_managed_by_hand_are_seen() -> None:
+    band = build_band(members=1)
+    transaction.set_autocommit(False)
+    try:
+        band.save()
+        transaction.commit()
+        # SQLite's transactions begin with the first statement that writes, which savepoints are not.
+        Genre.objects.create(name="rock")
+        band.members.create(name="second")
+        band.save()
+        transaction.rollback()
+
+        assert band.members.is_deferring
+        assert list(Member.objects.values_list("name", flat=True)) == ["member 0"]
+        band.save()
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert list(Member.objects.order_by("pk").values_list("name", flat=True)) == ["member 0", "second"]
+    assert not band.members.is_deferring
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,7 +16,7 @@ from django.db.models.fields.related_descriptors import (
 )
 
 from cluster._compat import classes_of, is_pk_set, save_options
-from cluster.relations.outcome import RUN_CALLBACKS
+from cluster.relations.outcome import COMMIT
 from tests.testapp.models import Band, Stop
 
 
@@ -70,5 +70,5 @@ def test_classes_that_this_django_lacks_are_left_out():
     assert classes_of(models, "Model", "NoSuchModel") == (models.Model,)
 
 
-def test_callbacks_are_run_by_the_method_that_ours_stands_in_for():
-    assert callable(getattr(BaseDatabaseWrapper, RUN_CALLBACKS))
+def test_connections_commit_by_the_method_that_ours_stands_in_for():
+    assert callable(getattr(BaseDatabaseWrapper, COMMIT))
