@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import DatabaseError
 from django.db.models import Model, QuerySet
 from django.db.models.sql.compiler import PositionRef
-from django.utils.hashable import make_hashable
 
 from cluster.queryset.columns import column_reader, without_unsaved
 from cluster.queryset.meanings.json_values import to_python
 from cluster.queryset.ordering import nulls_come_first, sort_pairs
+from cluster.queryset.rows import identity_of
 
 if TYPE_CHECKING:
     from cluster.queryset.execution import HeldCompiler
@@ -37,7 +37,7 @@ class CombinedRow:
 
     def key(self) -> Any:
         """Return what makes the row equal to another one."""
-        return make_hashable(self.values)
+        return identity_of(self.values)
 
     def output(self) -> tuple[Any, ...]:
         """Return the values as callers see them."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from django.utils.hashable import make_hashable
 
 
 class Row:
@@ -49,3 +51,23 @@ class Partition:
     rows: Sequence[Row]
     peers: Sequence[int]
     frames: Sequence[Sequence[int]]
+
+
+def identity_of(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return what rows have in common that are one row for GROUP BY, DISTINCT, PARTITION BY and UNION."""
+    return tuple(map(value_identity, values))
+
+
+def value_identity(value: Any) -> Any:
+    """Return something hashable that is equal for values that the database takes for equal.
+
+    A column of JSON can hold ``true`` and 1, or an object and an array, which are equal to ``make_hashable()``.
+    """
+    kind = type(value)
+    if kind is bool:
+        return kind, value
+    if kind is dict:
+        return kind, frozenset((key, value_identity(item)) for key, item in value.items())
+    if kind is list:
+        return kind, identity_of(value)
+    return make_hashable(value)

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import Model
-from django.utils.hashable import make_hashable
 
 from cluster.queryset.compiling import Compiler
 from cluster.queryset.joins import join_rows
 from cluster.queryset.ordering import Sorter, sorter
 from cluster.queryset.planning import Plan
 from cluster.queryset.registry import Evaluator
-from cluster.queryset.rows import Row
+from cluster.queryset.rows import Row, identity_of
 from cluster.queryset.windows import fill_windows
 
 
@@ -117,8 +116,7 @@ class PreparedQuery:
         return list(kept.values())
 
     def _identity(self, row: Row, parts: Sequence[Evaluator], base: str | None) -> Any:
-        values = make_hashable([part(row) for part in parts])
-        return (None if base is None else id(row.tables[base]), values)
+        return (None if base is None else id(row.tables[base]), identity_of([part(row) for part in parts]))
 
 
 def summary_row(rows: list[Row], outer: Row | None) -> Row:

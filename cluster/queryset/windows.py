@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models.aggregates import Aggregate
 from django.db.models.expressions import ValueRange, Window, WindowFrameExclusion
-from django.utils.hashable import make_hashable
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import registry
 from cluster.queryset.ordering import sorter
 from cluster.queryset.registry import Evaluator, compiles
-from cluster.queryset.rows import Partition, Row
+from cluster.queryset.rows import Partition, Row, identity_of
 
 if TYPE_CHECKING:
     from cluster.queryset.compiling import Compiler
@@ -58,12 +57,12 @@ class WindowFill:
         """Keep the window's value with every row."""
         partitions: dict[Any, list[Row]] = {}
         for row in rows:
-            partitions.setdefault(make_hashable([key(row) for key in self.partition_keys]), []).append(row)
+            partitions.setdefault(identity_of([key(row) for key in self.partition_keys]), []).append(row)
         for members in partitions.values():
             self._fill(self.sort(members))
 
     def _fill(self, rows: list[Row]) -> None:
-        peers = peer_numbers([[key(row) for key in self.order] for row in rows])
+        peers = peer_numbers([identity_of([key(row) for key in self.order]) for row in rows])
         frames = frames_of(self.node.frame, peers, is_ordered=bool(self.order))
         values = self.function(Partition(rows, peers, frames))
         for row, value in zip(rows, values, strict=True):
@@ -80,7 +79,7 @@ def window_function(expression: Any, compiler: Compiler) -> Any:
     return build(expression, compiler)
 
 
-def peer_numbers(keys: Sequence[list[Any]]) -> list[int]:
+def peer_numbers(keys: Sequence[Any]) -> list[int]:
     """Number the groups of rows that the ordering does not tell apart."""
     numbers = [0] * len(keys)
     for position, (previous, current) in enumerate(pairwise(keys), start=1):

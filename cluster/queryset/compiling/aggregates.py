@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.aggregates import Aggregate
-from django.utils.hashable import make_hashable
 
 from cluster.queryset import registry
 from cluster.queryset.ordering import sorter
 from cluster.queryset.registry import Evaluator
-from cluster.queryset.rows import Row
+from cluster.queryset.rows import Row, value_identity
 
 if TYPE_CHECKING:
     from cluster.queryset.compiling.compiler import Compiler
@@ -51,4 +50,4 @@ def aggregate_values(node: Any, compiler: Compiler) -> Any:
 
 def distinct_values(values: Sequence[Any]) -> list[Any]:
     """Return values without repetition, first ones kept."""
-    return list({make_hashable(value): value for value in values}.values())
+    return list({value_identity(value): value for value in values}.values())

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import FieldError
 from django.db import connection
-from django.db.models import Count, IntegerField, Subquery, Value
+from django.db.models import Count, F, IntegerField, Subquery, Value, Window
+from django.db.models.functions import Rank
 from django.db.models.lookups import Exact
 
 from cluster.errors import NotInMemoryError
@@ -97,3 +98,37 @@ def test_instances_are_not_made_from_the_values_of_another_part():
         "Cannot make Member objects in memory of the values that another part of a combined query gives: select the "
         "same in all parts."
     )
+
+
+@pytest.fixture
+def by_facts() -> FakeQuerySet:
+    """Bands whose facts are equal for Python and not for a database, and two that are equal for both."""
+    facts = [True, 1, 1.0, {}, [], {"a": 1}, [["a", 1]], [True], [1], "1"]
+    return FakeQuerySet(Band, [Band(pk=key, facts=fact) for key, fact in enumerate(facts, start=1)])
+
+
+def test_groups_are_told_apart_as_json_is(by_facts):
+    groups = list(by_facts.values_list("facts").annotate(number=Count("pk")).values_list("facts", "number"))
+
+    assert list(map(repr, groups)) == [
+        "(True, 1)", "(1, 2)", "({}, 1)", "([], 1)", "({'a': 1}, 1)", "([['a', 1]], 1)", "([True], 1)", "([1], 1)",
+        "('1', 1)",
+    ]  # fmt: skip
+
+
+def test_repetitions_are_told_as_json_is(by_facts):
+    shown = by_facts.values_list("facts", flat=True)
+
+    assert len(shown.distinct()) == 9
+    assert len(shown.union(shown)) == 9
+    assert by_facts.aggregate(number=Count("facts", distinct=True)) == {"number": 9}
+
+
+def test_partitions_and_peers_are_told_apart_as_json_is():
+    bands = FakeQuerySet(Band, [Band(pk=key, facts={"a": fact}) for key, fact in enumerate([1, True], start=1)])
+    by_value = Window(Count("pk"), partition_by=F("facts__a"))
+    in_order = Window(Rank(), order_by=F("facts__a"))
+
+    counted = bands.annotate(number=by_value, rank=in_order).order_by("pk")
+
+    assert list(counted.values_list("number", "rank")) == [(1, 1), (1, 2)]
