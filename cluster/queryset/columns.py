@@ -138,6 +138,11 @@ def prepare_file(value: Any, field: models.FileField) -> Any:
     return str(value)
 
 
+def prepare_address(value: Any, field: models.GenericIPAddressField[Any, Any]) -> Any:
+    """Return an address; Django stores an empty one as NULL."""
+    return field.get_prep_value(value) or None
+
+
 def prepare_datetime(value: Any, field: models.DateTimeField[Any, Any]) -> Any:
     """Return a datetime in UTC, as the database gives it back."""
     prepared = field.get_prep_value(value)
@@ -161,6 +166,8 @@ def preparing(field: models.Field[Any, Any]) -> Callable[[Any, Any], Any]:
         return prepare_file
     if isinstance(field, models.DateTimeField):
         return prepare_datetime
+    if isinstance(field, models.GenericIPAddressField):
+        return prepare_address
     return prepare_plain
 
 

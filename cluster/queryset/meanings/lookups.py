@@ -30,7 +30,6 @@ _SAME_IN_PYTHON = (
     "BooleanField",
     "CharField",
     "DateField",
-    "DurationField",
     "EmailField",
     "GenericIPAddressField",
     "IntegerField",

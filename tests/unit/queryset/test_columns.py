@@ -12,6 +12,7 @@ from django.db.models import F, Value
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
 from cluster.queryset.columns import UnsavedKey, column_reader, exact_type, plain_reader, prepared_value
+from tests.differential.app.models import Specimen
 from tests.testapp.models import Album, Attachment, Band, Label, Member, Playlist, Song
 
 
@@ -35,6 +36,8 @@ from tests.testapp.models import Album, Attachment, Band, Label, Member, Playlis
         ),
         pytest.param(Song, "single", "True", True, id="text for a boolean"),
         pytest.param(Playlist, "id", str(uuid.UUID(int=3)), uuid.UUID(int=3), id="text for a uuid"),
+        pytest.param(Specimen, "ip", "::1", "::1", id="address"),
+        pytest.param(Specimen, "ip", "", None, id="empty address"),
         pytest.param(Attachment, "file", "a.txt", "a.txt", id="file"),
         pytest.param(Album, "title", Value("x"), "x", id="constant expression"),
         pytest.param(Album, "label_id", "4", 4, id="foreign key"),

@@ -102,3 +102,19 @@ REFUSED: dict[str, Any] = {
 def test_what_databases_compare_differently_is_refused(condition: Q) -> None:
     with pytest.raises(NotInMemoryError):
         matches(condition, char="a", json={"a": 1}, duration=datetime.timedelta(1))
+
+
+@pytest.mark.parametrize("lookup", ["exact", "gt", "lte", "in"])
+def test_a_text_is_no_duration(lookup: str) -> None:
+    """PostgreSQL reads it as an interval, the others fail."""
+    asked = ["1:00:00"] if lookup == "in" else "1:00:00"
+
+    with pytest.raises(NotInMemoryError) as raised:
+        matches(Q(**{f"duration__{lookup}": asked}), duration=datetime.timedelta(hours=1))
+
+    assert str(raised.value).endswith("Cast one of them to the type of the other.")
+
+
+def test_an_empty_address_is_null_as_it_is_stored() -> None:
+    assert matches(Q(ip__isnull=True), ip="")
+    assert not matches(Q(ip=""), ip="")
