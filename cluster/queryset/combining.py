@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
+from django.db.models.expressions import Ref
 from django.db.models.sql.compiler import PositionRef
 
 from cluster.queryset.columns import column_reader, without_unsaved
@@ -121,9 +122,9 @@ def ordering(compiler: HeldCompiler, columns: Sequence[tuple[str | None, Any]]) 
     query = compiler.query
     compiler.select = [(expression, None, name) for name, expression in columns]
     terms: list[tuple[int | None, Term]] = []
-    for term, _ in compiler._order_by_pairs():
-        resolved = term.resolve_expression(query, allow_joins=True, reuse=None)
-        terms.append((_position(resolved.expression, columns), Term(resolved, term.expression)))
+    for asked, _ in compiler._order_by_pairs():
+        term = Term(asked.resolve_expression(query, allow_joins=True, reuse=None), asked.expression)
+        terms.append((_position(term, columns, query), term))
     return terms
 
 
@@ -146,7 +147,17 @@ def selected_columns(compiler: HeldCompiler) -> list[tuple[str | None, Any]]:
     return columns
 
 
-def _position(expression: Any, columns: Sequence[tuple[str | None, Any]]) -> int | None:
+def _position(term: Term, columns: Sequence[tuple[str | None, Any]], query: Any) -> int | None:
+    expression: Any = term.resolved.expression
     if isinstance(expression, PositionRef):
         return int(expression.ordinal) - 1  # type: ignore[attr-defined]
-    return next((position for position, (_, column) in enumerate(columns) if column == expression), None)
+    if isinstance(expression, Ref):
+        # What Django makes of a name where the vendor has no NULLS LAST.
+        return columns.index((expression.refs, expression.source))  # type: ignore[attr-defined]
+    # After values() an annotation is meant by its name alone.
+    named = query.annotation_select if query.has_select_fields else ()
+    asked = term.source.name if isinstance(term.source, F) else None  # type: ignore[attr-defined]
+    for position, (name, column) in enumerate(columns):
+        if column == expression and (name not in named or name == asked):
+            return position
+    return None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldError
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.models import (
     BooleanField,
     CharField,
@@ -111,6 +111,12 @@ CASES: dict[str, Ask] = {
     "union with nothing live": lambda q: (
         q.order_by().values_list("name").union(Label.objects.none().values_list("name")).order_by("-name")
     ),
+    "union ordered by a name that both give": lambda q: (
+        q.order_by()
+        .values(what=F("name"))
+        .union(q.order_by().values(what=F("instrument")))
+        .order_by(F("what").desc(nulls_last=True))
+    ),
     "union of unions": lambda q: (
         q.order_by().filter(name="a").union(q.order_by().filter(name="b")).union(q.order_by().filter(name="c")).count()
     ),
@@ -177,6 +183,11 @@ def test_rows_are_excluded_from_frames_as_in_postgresql(exclusion: Any, expected
         pytest.param(
             lambda q: q.update(wage=Window(Sum("wage"))), FieldError, "Window expressions are not allowed",
             id="update by a window",
+        ),
+        pytest.param(
+            lambda q: q.order_by().values(who=F("name")).union(q.order_by().values("instrument")).order_by("name"),
+            DatabaseError, "^ORDER BY term does not match any column in the result set.$",
+            id="union ordered by a column of another name",
         ),
     ],
 )  # fmt: skip
