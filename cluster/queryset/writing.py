@@ -9,7 +9,7 @@ from django.core.exceptions import FieldError
 from django.db import IntegrityError
 from django.db.models import Model
 from django.db.models.expressions import ColPairs
-from django.db.models.sql import UpdateQuery
+from django.db.models.sql import Query, UpdateQuery
 from django.db.models.utils import resolve_callables
 
 from cluster._compat import is_pk_set
@@ -222,7 +222,12 @@ def new_values(query: Any, values: Sequence[tuple[Any, Any]], using: str) -> lis
 def _resolved(query: Any, field: Any, value: Any) -> Any:
     if not hasattr(value, "resolve_expression"):
         return value
-    value = value.resolve_expression(query, allow_joins=False, for_save=True)
+    owner = field.model._meta.concrete_model
+    is_inherited = owner is not query.get_meta().concrete_model
+    if is_inherited:
+        # Django updates the parent's table by a query of its own, which knows the parent's fields alone.
+        value.resolve_expression(Query(owner), allow_joins=False, for_save=True)
+    value = value.resolve_expression(query, allow_joins=is_inherited, for_save=True)
     for what, is_there in (
         ("Aggregate functions", value.contains_aggregate),
         ("Window expressions", value.contains_over_clause),

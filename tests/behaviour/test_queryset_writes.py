@@ -14,7 +14,7 @@ from django.db.models.functions import Concat, Upper
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
-from tests.testapp.models import Album, Band, Festival, Label, Member, Song
+from tests.testapp.models import Album, Band, Dance, Festival, Label, Member, Song
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +68,31 @@ def test_update_counts_an_instance_once_whatever_joins_repeat() -> None:
 
     assert FakeQuerySet(Album, [album]).filter(songs__title__startswith="s").update(title="z") == 1
     assert album.title == "z"
+
+
+def test_update_works_inherited_fields_out_from_fields_of_their_table() -> None:
+    dances = [Dance(title="a", style="x"), Dance(title="b")]
+
+    FakeQuerySet(Dance, dances).filter(style="x").update(title=Concat("title", Value("!")), style=Upper("style"))
+
+    assert [(dance.title, dance.style) for dance in dances] == [("a!", "X"), ("b", "")]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (
+            {"title": F("style")},
+            "Cannot resolve keyword 'style' into field. Choices are: dance, id, title, venue, venue_id",
+        ),
+        ({"style": F("title")}, "Joined field references are not permitted in this query"),
+    ],
+)
+def test_update_refuses_fields_of_another_table_than_its_own(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(FieldError) as raised:
+        FakeQuerySet(Dance, [Dance(title="a", style="x")]).update(**values)
+
+    assert str(raised.value).startswith(text)
 
 
 @pytest.mark.parametrize(
