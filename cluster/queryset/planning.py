@@ -10,6 +10,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import OrderBy, Ref
 from django.db.models.sql.compiler import PositionRef
 
+from cluster.errors import NotInMemoryError
 from cluster.queryset.private import DjangoCompiler
 
 if TYPE_CHECKING:
@@ -163,8 +164,13 @@ class PlanningCompiler(DjangoCompiler):  # type: ignore[misc]
 
 
 def check_loading(compiler: PlanningCompiler) -> None:
-    """Raise Django's errors for names in ``only()``, ``defer()`` and ``select_related()`` that do not exist."""
+    """Refuse SQL that is to be selected, and names in ``only()``, ``defer()`` and ``select_related()`` like Django."""
     query = compiler.query
+    if query.extra_select or query.extra_tables:
+        raise NotInMemoryError(
+            f"Cannot run extra() on held {query.model._meta.object_name} objects: it needs the database. Save the "
+            "cluster first, or write it with expressions."
+        )
     mask = query.get_select_mask()
     if isinstance(query.select_related, dict) and query.select_related:
         throwaway = query.clone()

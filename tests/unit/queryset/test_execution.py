@@ -8,7 +8,7 @@ from django.db.models.functions import Rank
 from django.db.models.lookups import Exact
 
 from cluster.errors import NotInMemoryError
-from cluster.queryset import FakeQuerySet
+from cluster.queryset import FakeQuerySet, ListSource, held_queryset
 from cluster.queryset.held_query import HeldQuery
 from tests.testapp.models import Band, Genre, Label, Member
 
@@ -132,3 +132,16 @@ def test_partitions_and_peers_are_told_apart_as_json_is():
     counted = bands.annotate(number=by_value, rank=in_order).order_by("pk")
 
     assert list(counted.values_list("number", "rank")) == [(1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("asked", [{"select": {"louder": "name"}}, {"tables": ["testapp_band"]}], ids=str)
+def test_a_live_queryset_that_selects_sql_is_refused_in_memory(asked):
+    held = held_queryset(Label.objects.extra(**asked), ListSource(Label, [Label(pk=1, name="a")]))
+
+    with pytest.raises(NotInMemoryError) as raised:
+        list(held.values())
+
+    assert str(raised.value) == (
+        "Cannot run extra() on held Label objects: it needs the database. Save the cluster first, or write it with "
+        "expressions."
+    )
