@@ -33,19 +33,20 @@ class PlainColumn:
     Attributes:
         field: The field.
         kind: The type whose values need no preparing, if there is one.
-        is_key: Whether a value may be a key to come.
+        may_be_unsaved: Whether a value may be a key, or a place, that only saving gives.
         is_own_key: Whether this is the primary key of the model that is asked.
         path: The forward keys before the column.
     """
 
     __slots__ = (
-        "_attname", "_exact", "_get", "_read", "_read_key", "_types", "field", "is_key", "is_own_key", "kind", "path",
+        "_attname", "_exact", "_get", "_read", "_read_key", "_types", "field", "is_own_key", "kind", "may_be_unsaved",
+        "path",
     )  # fmt: skip
 
     def __init__(self, field: Field[Any, Any]) -> None:
         self.field = field
         self.kind = exact_type(field)
-        self.is_key = may_be_unsaved(field)
+        self.may_be_unsaved = may_be_unsaved(field)
         self.is_own_key = field.primary_key
         self.path: tuple[Any, ...] = ()
         self._attname = field.attname
@@ -88,7 +89,7 @@ class PlainColumn:
     def keys(self, instances: Collection[Model], using: str | None = None) -> list[Any]:
         """Return the values of all instances, an ``UnsavedKey`` for each key to come."""
         values = self.values(instances)
-        return list(map(self._read_key, instances)) if self.is_key and None in values else values
+        return list(map(self._read_key, instances)) if self.may_be_unsaved and None in values else values
 
 
 class ForwardColumn(PlainColumn):

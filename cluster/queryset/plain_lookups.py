@@ -28,7 +28,7 @@ _LOOKUPS = frozenset(
 )  # fmt: skip
 _COMPARISONS = (operator.gt, operator.ge, operator.lt, operator.le)
 _LARGEST_OF_ALL = 32767
-_KEY_LOOKUPS = frozenset({"exact", "in", "isnull"})
+_LOOKUPS_OF_KEYS = frozenset({"exact", "in", "isnull"})
 
 
 class PlainLookup:
@@ -112,7 +112,7 @@ def plain_lookup(model: type[Model], name: str) -> PlainLookup | None:
         return None
     column, rest = found
     lookup_name = rest[0] if rest else "exact"
-    if lookup_name not in (_KEY_LOOKUPS if column.is_key else _LOOKUPS):
+    if lookup_name not in (_LOOKUPS_OF_KEYS if column.may_be_unsaved else _LOOKUPS):
         return None
     field = column.field
     lookup_class = field.get_lookup(lookup_name)
