@@ -15,20 +15,15 @@ class Row:
     Attributes:
         tables: The instance under each table alias; ``None`` is the NULL row of an outer join.
         group: The rows behind this one after GROUP BY, or ``None`` before grouping.
-        values: What was worked out ahead for this row (windows, batched subqueries), by expression id.
+        values: What was worked out ahead for this row, of windows, by expression id.
     """
 
     __slots__ = ("group", "tables", "values")
 
-    def __init__(
-        self,
-        tables: dict[Any, Any],
-        group: list[Row] | None = None,
-        values: dict[int, Any] | None = None,
-    ) -> None:
+    def __init__(self, tables: dict[Any, Any], group: list[Row] | None = None) -> None:
         self.tables = tables
         self.group = group
-        self.values = values
+        self.values: dict[int, Any] | None = None
 
     def remember(self, key: int, value: Any) -> None:
         """Keep a value that was worked out ahead."""
