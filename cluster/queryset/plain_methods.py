@@ -119,6 +119,7 @@ class PlainMethods(DjangoQuerySet):
         """Return the first instance, or ``None``."""
         plain = self._plain
         terms = None if plain is None or self._result_cache is not None else plain.terms_for(self.model)
+        # What order_by() left without an order is ordered by key in some versions of Django and in others as it comes.
         if plain is None or terms is None or plain.is_sliced or plain.order == ():
             return super().first()
         if terms:
