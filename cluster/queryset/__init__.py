@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cluster.queryset import meanings
-from cluster.queryset.fake import FakeQuerySet, WholeQuerySets, fake_class, held_queryset, whole_querysets
+from cluster.queryset.fake import FakeQuerySet, fake_class
+from cluster.queryset.making import WholeQuerySets, held_queryset, whole_querysets
 from cluster.queryset.registry import (
     register_aggregate,
     register_expression,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
-from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset.held_query import HeldQuery
 from cluster.queryset.iterables import HeldModelIterable
 from cluster.queryset.merging import HeldMerges
-from cluster.queryset.plain import EMPTY, UNORDERED, PlainQuery
+from cluster.queryset.plain import EMPTY, PlainQuery
 from cluster.queryset.plain_methods import PlainMethods
 from cluster.queryset.private import queryset_defaults
 from cluster.queryset.source import Source
@@ -155,6 +154,13 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
             )
         return found
 
+    def contains(self, obj: Any) -> bool:
+        """Tell whether an instance is among the results; an unsaved one is found by identity."""
+        if isinstance(obj, Model) and obj._state.adding and obj.pk is None and self._fields is None:
+            self._not_support_combined_queries("contains")
+            return any(instance is obj for instance in self._instances())
+        return super().contains(obj)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """Return a copy that is not evaluated; the instances are the same."""
         return self._clone()
@@ -187,9 +193,9 @@ def _is_missing(key: Any) -> bool:
     return key is None or (isinstance(key, tuple) and None in key)
 
 
-_DEFAULTS = {**queryset_defaults(), "_iterable_class": HeldModelIterable}
+DEFAULTS = {**queryset_defaults(), "_iterable_class": HeldModelIterable}
 # On the class, so that making and copying a queryset touches only what differs.
-for _name, _value in _DEFAULTS.items():
+for _name, _value in DEFAULTS.items():
     setattr(FakeQuerySet, _name, _value)
 
 
@@ -211,79 +217,3 @@ def base_class(cls: type[FakeQuerySet]) -> type[QuerySet[Any]]:
 
 def _unpickled(queryset_class: type[QuerySet[Any]]) -> FakeQuerySet:
     return object.__new__(fake_class(queryset_class))
-
-
-def held_queryset(live: QuerySet[Any], source: Source) -> FakeQuerySet:
-    """Return a queryset like a live one, answered from a source.
-
-    Args:
-        live: A queryset of any class with anything in its query; it is neither evaluated nor changed.
-        source: Where the instances come from.
-    """
-    held = object.__new__(fake_class(type(live)))
-    held.__dict__.update(live.__dict__, _result_cache=None, _prefetch_done=False, _source=source)
-    if issubclass(live._iterable_class, ModelIterable):
-        # Those of other packages look for the class of each row: held instances are of it already.
-        held._iterable_class = HeldModelIterable
-    if is_untouched(live.query):
-        held._query = None
-        held._plain = EMPTY
-    else:
-        held._query = HeldQuery.over(live.query, source)
-    return held
-
-
-class WholeQuerySets:
-    """Makes querysets of everything in a source: what ``held_queryset`` gives for a new queryset, without making one.
-
-    Args:
-        new: The held form of a new queryset of which nothing was asked yet.
-
-    Attributes:
-        is_ordered: Whether the model has an ordering of its own.
-    """
-
-    __slots__ = ("_class", "_model", "_own", "_plain", "is_ordered")
-
-    def __init__(self, new: FakeQuerySet) -> None:
-        self._class = type(new)
-        self._model = new.model
-        self.is_ordered = bool(new.model._meta.ordering)
-        self._plain = EMPTY if self.is_ordered else UNORDERED
-        # What a constructor of the user's sets besides, or unlike, Django's.
-        known = ("model", "_source", "_plain", "_query")
-        self._own = {k: v for k, v in vars(new).items() if k not in known and v != _DEFAULTS.get(k, self)}
-
-    def over(self, source: Source, using: str | None, hints: Mapping[str, Any]) -> FakeQuerySet:
-        """Return a queryset of everything in a source.
-
-        Args:
-            source: Where the instances come from.
-            using: The database alias by which missing related rows are fetched.
-            hints: Hints for the database router.
-        """
-        queryset = object.__new__(self._class)
-        queryset.model = self._model
-        queryset._source = source
-        queryset._plain = self._plain
-        if using or hints or self._own:
-            queryset.__dict__.update(self._own, _db=using, _hints=hints)
-        return queryset
-
-
-def whole_querysets(queryset_class: type[QuerySet[Any]], model: type[Model]) -> WholeQuerySets | None:
-    """Return what makes querysets of everything, or ``None`` where a constructor of the user's asks for less."""
-    new = held_queryset(queryset_class(model=model), ListSource(model, []))
-    return None if new._plain is None else WholeQuerySets(new)
-
-
-def is_untouched(query: Any) -> bool:
-    """Tell whether nothing was asked of a query yet."""
-    if query.where.children or query.alias_map or query.annotations or query.extra or query._filtered_relations:
-        return False
-    return type(query) is Query and _SET_BY_METHODS.isdisjoint(query.__dict__)
-
-
-_SET_BY_METHODS = frozenset(name for name in vars(Query) if not callable(getattr(Query, name))) - {
-    "_annotation_select_cache", "filter_is_sticky", "base_table", "output_field",
-}  # fmt: skip

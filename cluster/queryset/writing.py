@@ -164,13 +164,6 @@ class HeldWrites(DjangoQuerySet):
         query.clear_ordering(force=True)
         return list({id(instance): instance for instance, _ in query.get_compiler(self.db).instances()}.values())
 
-    def contains(self, obj: Any) -> bool:
-        """Tell whether an instance is among the results; an unsaved one is found by identity."""
-        if isinstance(obj, Model) and obj._state.adding and obj.pk is None and self._fields is None:
-            self._not_support_combined_queries("contains")
-            return any(instance is obj for instance in self._instances())
-        return super().contains(obj)
-
     # What only the database can do -----------------------------------------------------------------------------------
 
     def raw(self, *args: Any, **kwargs: Any) -> NoReturn:

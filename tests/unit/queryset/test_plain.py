@@ -12,7 +12,7 @@ from django.test.utils import isolate_apps
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet, ListSource, held_queryset
 from cluster.queryset.columns import column_reader, plain_reader
-from cluster.queryset.fake import is_untouched
+from cluster.queryset.making import is_untouched
 from cluster.queryset.plain_columns import plain_column
 from cluster.queryset.plain_lookups import plain_lookup
 from tests.differential.app.models import Specimen
