@@ -39,7 +39,8 @@ class ChildRelatedManager(HeldRelatedManager):
     def remove(self, *objs: Any, bulk: bool = True) -> None:
         """Take children out; ``save()`` deletes their rows, or nulls the key where it is nullable with SET_NULL.
 
-        An object that is not in the relation is passed over, as the end state is the one asked for.
+        Loads a live relation first (one query). An object that is not in the relation is passed over, as the end state
+        is the one asked for.
 
         Raises:
             TypeError: An object is not of the relation's model; nothing was removed.
@@ -92,7 +93,7 @@ class ChildRelatedManager(HeldRelatedManager):
     aset.alters_data = True  # type: ignore[attr-defined]
 
     def create(self, **kwargs: Any) -> Any:
-        """Make a child and add it; its row is written by ``save()``."""
+        """Make a child and add it; its row is written by ``save()``. Loads a live relation first (one query)."""
         self.get_object_list()
         return super().create(**{**kwargs, **self._relation.keywords(self.instance)})
 
@@ -105,7 +106,10 @@ class ChildRelatedManager(HeldRelatedManager):
     acreate.alters_data = True  # type: ignore[attr-defined]
 
     def get_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
-        """Return the child with these values, or make one; nothing is written before ``save()``."""
+        """Return the child with these values, or make one; nothing is written before ``save()``.
+
+        Loads a live relation first (one query).
+        """
         self.get_object_list()
         return super().get_or_create(**{**kwargs, **self._relation.keywords(self.instance)})
 
@@ -118,7 +122,10 @@ class ChildRelatedManager(HeldRelatedManager):
     aget_or_create.alters_data = True  # type: ignore[attr-defined]
 
     def update_or_create(self, **kwargs: Any) -> tuple[Any, bool]:  # type: ignore[override]
-        """Change the child with these values, or make one; nothing is written before ``save()``."""
+        """Change the child with these values, or make one; nothing is written before ``save()``.
+
+        Loads a live relation first (one query).
+        """
         self.get_object_list()
         return super().update_or_create(**{**kwargs, **self._relation.keywords(self.instance)})
 

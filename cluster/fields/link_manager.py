@@ -23,6 +23,7 @@ class LinkRelatedManager(HeldRelatedManager):
     """Links and unlinks objects in memory; ``save()`` of the instance writes the rows of the through model.
 
     Objects or their keys are taken wherever Django takes either; objects named by key alone are fetched in one query.
+    Each change but ``set()`` and ``clear()`` loads a live relation first, in one query.
     """
 
     @property
@@ -109,6 +110,8 @@ class LinkRelatedManager(HeldRelatedManager):
 
     def set(self, objs: Iterable[Any], *, clear: bool = False, through_defaults: dict[str, Any] | None = None) -> None:
         """Declare the whole content; objects that stay linked keep their row of the through model.
+
+        No query but for objects named by key, and the one of a queryset that is given.
 
         With ``clear`` their rows get the ``through_defaults`` that are given, as those of the others do.
 

@@ -11,7 +11,11 @@ from cluster.relations.state import has_row
 
 
 class QuickAnswers:
-    """Answers that need no queryset, and querysets that are not copied first, as nobody else has them."""
+    """Answers that need no queryset, and querysets that are not copied first, as nobody else has them.
+
+    Where the relation is live, Django's queryset answers: ``count()``, ``exists()`` and ``first()`` by one query, the
+    others by none until they are evaluated.
+    """
 
     instance: Any
     _relation: Any

@@ -16,7 +16,7 @@ from cluster.saving.reading import chunks
 
 
 def objects_in(relation: Relation, instances: Sequence[Model], *, using: str | None = None) -> list[Sequence[Model]]:
-    """Return what is in a relation of each instance, held or live, in one query for all that are live.
+    """Return what is in a relation of each instance, held or live, in one query for every 10,000 that are live.
 
     Nothing is held afterwards that was not, and no prefetched objects are used or left behind. Live rows come from the
     relation's default manager, in its order.
@@ -39,7 +39,10 @@ def objects_in(relation: Relation, instances: Sequence[Model], *, using: str | N
 
 
 def related_objects(name: str, instances: Sequence[Model], *, using: str | None = None) -> list[Sequence[Model]]:
-    """Return what is in a live many-to-many of each instance, in one query; nothing for those that were never saved."""
+    """Return what is in a live many-to-many of each instance, in one query for every 10,000 of them.
+
+    Those that were never saved have nothing.
+    """
     saved = [each for each in instances if has_row(each)]
     rows: dict[Any, list[Model]] = {}
     key_of_instance: Any = id
