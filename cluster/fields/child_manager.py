@@ -37,7 +37,7 @@ class ChildRelatedManager(HeldRelatedManager):
     aadd.alters_data = True  # type: ignore[attr-defined]
 
     def remove(self, *objs: Any, bulk: bool = True) -> None:
-        """Take children out; ``save()`` deletes their rows, or nulls the key where it is nullable with SET_NULL.
+        """Take children out; ``save()`` deletes their rows, or nulls the key where that is what ``on_delete`` does.
 
         Loads a live relation first (one query). An object that is not in the relation is passed over, as the end state
         is the one asked for.

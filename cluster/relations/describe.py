@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import router
-from django.db.models import SET_NULL, ForeignKey, ForeignObjectRel, ManyToManyField, Model, QuerySet
+from django.db.models import ForeignKey, ForeignObjectRel, ManyToManyField, Model, QuerySet
+
+# By name, as only later versions of Django can leave it to the database.
+SETTING_NULL = ("SET_NULL", "DB_SET_NULL")
 
 
 class ParentalField:
@@ -89,7 +92,7 @@ class Relation:
     @property
     def releases(self) -> bool:
         """Whether a child that is taken out keeps its row, with a null key, as Django's ``remove()`` does."""
-        return bool(self.is_child and self.field.null and self.rel.on_delete is SET_NULL)
+        return bool(self.is_child and self.field.null and getattr(self.rel.on_delete, "__name__", "") in SETTING_NULL)
 
 
 def are_apart(instance: Model, other: Model) -> bool:

@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.apps import apps
+from django.db import IntegrityError, models
 from django.db.models.signals import pre_save
 
 from tests.faults.app.models import Beetle, Box, Flag, Label, Leaf, Lid, Shelf, Slot, Thing
@@ -213,6 +214,17 @@ def test_a_released_child_keeps_its_row() -> None:
     band.save()
 
     assert set(Instrument.objects.values_list("name", "band")) == {("harp", None), ("lute", band.pk)}
+
+
+@pytest.mark.skipif(not hasattr(models, "DB_SET_NULL"), reason="Django does not leave deleting to the database yet.")
+def test_a_child_that_is_released_by_the_database_is_released_by_a_removal() -> None:
+    poem = apps.get_model("faults", "Poem")
+    shelf = shelf_of(poems=[poem(text="ode"), poem(text="sonnet")])
+
+    shelf.poems.remove(shelf.poems.get(text="ode"))  # type: ignore[attr-defined]
+    shelf.save()
+
+    assert set(poem.objects.values_list("text", "shelf")) == {("ode", None), ("sonnet", shelf.pk)}
 
 
 def test_a_child_that_another_parent_owns_too_keeps_its_row() -> None:
