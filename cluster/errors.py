@@ -15,8 +15,8 @@ for Django keeps catching it::
     └── ProblemsError                                             all that is wrong is in ``.problems``
         ├── UniqueCopyError       IntegrityError                  a copy that needs a value of its own
         ├── DiffMismatchError     ValueError                      a diff of something else
-        └── SerializedDataError   DeserializationError            data that cannot be loaded
-            └── ForeignChildError ValueError                      a child whose row belongs to another parent
+        └── SerializedDataError   DeserializationError, ValueError   data that cannot be loaded
+            └── ForeignChildError                                 a child whose row belongs to another parent
 
 Where Django has the exact exception (``FieldError``, ``DoesNotExist``, ``ValidationError``, ``TypeError`` for a wrong
 call) that one is raised.
@@ -103,8 +103,10 @@ class DiffMismatchError(ProblemsError, ValueError):
     """
 
 
-class SerializedDataError(ProblemsError, DeserializationError):
+class SerializedDataError(ProblemsError, DeserializationError, ValueError):
     """Serialized data that cannot be loaded.
+
+    ``json.loads()`` raises a ``ValueError``, and so does django-modelcluster for text that is no JSON.
 
     Attributes:
         problems: Everything found wrong, in document order.
@@ -119,7 +121,7 @@ class SerializedDataError(ProblemsError, DeserializationError):
         return self.problems[0].path
 
 
-class ForeignChildError(SerializedDataError, ValueError):
+class ForeignChildError(SerializedDataError):
     """A child, named by its key, whose row belongs to another parent."""
 
 

@@ -255,9 +255,16 @@ def test_a_value_that_cannot_be_shown_is_described():
     assert message.startswith("Band.formed cannot be read from a int: ")
 
 
-def test_one_kind_of_error_catches_everything_and_django_knows_it():
-    with pytest.raises(DeserializationError):
+@pytest.mark.parametrize("kind", [DeserializationError, ValueError])
+def test_django_and_callers_of_the_json_module_know_the_error(kind):
+    with pytest.raises(kind) as caught:
         Band.from_json("{")
+
+    assert type(caught.value) is SerializedDataError
+    assert str(caught.value) == (
+        "$: The text is not JSON that can be read: Expecting property name enclosed in double quotes: "
+        "line 1 column 2 (char 1)."
+    )
 
 
 def test_a_report_is_not_filled_by_data_that_is_refused():
