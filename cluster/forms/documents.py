@@ -34,9 +34,7 @@ def read_document(document: Any, form_class: Any, prefix: str | None) -> Documen
         prefix: The prefix of the form.
     """
     data = DocumentData()
-    parsed = _parse(document, data)
-    if parsed is not None:
-        _read_object(parsed, form_class, _Names(prefix or "", "$"), data)
+    _read_object(_parse(document, data), form_class, _Names(prefix or "", "$"), data)
     return data
 
 
@@ -56,17 +54,17 @@ class _Names:
         return _Names(f"{self.prefix}-{index}", f"{self.path}[{index}]")
 
 
-def _parse(document: Any, data: DocumentData) -> Mapping[str, Any] | None:
+def _parse(document: Any, data: DocumentData) -> Mapping[str, Any]:
     if isinstance(document, str | bytes | bytearray):
         try:
             document = json.loads(document)
         except (ValueError, RecursionError):
             data.problems.append(_("The document is not valid JSON."))
-            return None
+            return {}
     if isinstance(document, Mapping):
         return document
     data.problems.append(_("$: Enter an object."))
-    return None
+    return {}
 
 
 def _read_object(given: Mapping[str, Any], form_class: Any, names: _Names, data: DocumentData) -> None:

@@ -257,7 +257,7 @@ def test_a_document_that_cannot_be_read_is_an_error_of_the_form(document, messag
 
     assert not form.is_valid()
 
-    assert message in form.non_field_errors()
+    assert form.non_field_errors() == [message]
     assert Band.objects.count() == 0
 
 
