@@ -7,23 +7,25 @@ from typing import Any
 
 from django.db import DatabaseError, connections, router, transaction
 from django.db.models import Model
+from django.db.models.signals import ModelSignal
 
 from cluster._compat import is_pk_set
 from cluster.errors import UnsavedParentError
-from cluster.relations import Clusterable, ClusterState, Relation, ensure_state, relations_of, state_of
+from cluster.relations import Clusterable, ClusterState, Relation, ensure_state, state_of
 from cluster.relations.outcome import CommitMark, Memory, PendingOutcome
 from cluster.relations.state import is_new
 from cluster.saving.apply import apply
 from cluster.saving.databases import is_other_database
 from cluster.saving.late_keys import RootKeys
 from cluster.saving.making_way import make_way, takes_from_below, write_again
+from cluster.saving.names import split_names
 from cluster.saving.order import Park
 from cluster.saving.plan import SavePlan, plan_of, planned_root
 from cluster.saving.rebase import calls_user_code, rebase
 from cluster.saving.rows import being_saved
 from cluster.saving.survey import refuse_cycles, survey
 from cluster.saving.work import Holding, Node, Work
-from cluster.signals import cluster_saved, cluster_saving
+from cluster.signals import cluster_saved, cluster_saving, cluster_writing
 
 
 def save_cluster(
@@ -118,26 +120,6 @@ def is_created(instance: Model) -> bool:
     return instance._state.adding or not is_pk_set(instance)
 
 
-def split_names(instance: Model, names: Iterable[str] | None) -> tuple[frozenset[str] | None, frozenset[str] | None]:
-    """Return the names of fields and those of relations among ``update_fields``; ``None`` for all.
-
-    Raises:
-        ValueError: A name is neither.
-    """
-    if names is None:
-        return None, None
-    given, relations = frozenset(names), relations_of(type(instance))
-    fields = given.difference(relations)
-    unknown = fields.difference(instance._meta._non_pk_concrete_field_names)  # type: ignore[attr-defined]
-    if unknown:
-        # Django's own words.
-        raise ValueError(
-            "The following fields do not exist in this model, are m2m fields, primary keys, or are non-concrete "
-            f"fields: {', '.join(sorted(unknown))}"
-        )
-    return fields, given.intersection(relations)
-
-
 def _unsaved(instance: Model, names: str) -> UnsavedParentError:
     return UnsavedParentError(
         f"Cannot commit relation {names!r} on an unsaved model: save the {instance._meta.object_name} first."
@@ -195,7 +177,8 @@ class ClusterSave:
         if self.write_root is not None and takes_from_below(type(self.instance)):
             parks = make_way(self.instance, self._survey(is_new=was_new, is_other_database=is_other))
         self._write_root()
-        work = self._survey(is_new=was_new, is_other_database=is_other)
+        how = {"is_new": was_new, "is_other_database": is_other}
+        work = self._told(self._survey(**how), **how)
         write_again(parks, work)
         plan = self._plan(work, created=created)
         self._apply(work)
@@ -207,6 +190,7 @@ class ClusterSave:
             work = self._survey()
             if work.is_empty:
                 break
+            work = self._told(work)
             self._apply(work)
         self._finish(work, outcome)
         if is_other:
@@ -218,7 +202,21 @@ class ClusterSave:
         root = Node(self.instance, self.state, is_new=is_new)
         return survey(root, using=self.using, names=self.names, is_other_database=is_other_database)
 
-    def _apply(self, work: Work) -> None:
+    def _told(self, work: Work, *, is_new: bool = False, is_other_database: bool = False) -> Work:
+        """Tell receivers what will be written, and return what is to be written by what they did."""
+        if not cluster_saving.has_listeners(type(self.instance)):
+            return work
+        self._keep(work)
+        self._send(cluster_saving, work)
+        return self._survey(is_new=is_new, is_other_database=is_other_database)
+
+    def _send(self, signal: ModelSignal, work: Work) -> None:
+        rows = [each.instance for each in work.written()]
+        # What receivers save meanwhile is a row alone: the relations are on their way.
+        with being_saved([node.state for node in work.nodes]):
+            signal.send(sender=type(self.instance), instance=self.instance, rows=rows, using=self.using)
+
+    def _keep(self, work: Work) -> None:
         for node in work.nodes:
             self.memory.keep_state(node.instance, node.state)
         for each in work.written():
@@ -226,10 +224,11 @@ class ClusterSave:
             if isinstance(each.instance, Clusterable) and (state := state_of(each.instance)) is not None:
                 # Its own save() may come to hold something.
                 self.memory.keep_state(each.instance, state)
-        rows = [each.instance for each in work.written()]
-        # What receivers save meanwhile is a row alone: the relations are on their way.
+
+    def _apply(self, work: Work) -> None:
+        self._keep(work)
+        self._send(cluster_writing, work)
         with being_saved([node.state for node in work.nodes]):
-            cluster_saving.send(sender=type(self.instance), instance=self.instance, rows=rows, using=self.using)
             apply(work, self.instance)
         if connections[self.using].savepoint_ids:
             self._have_children_ask(work)

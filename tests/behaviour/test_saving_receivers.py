@@ -12,7 +12,7 @@ from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post
 from cluster.relations import state_of
 from cluster.signals import cluster_saved, cluster_saving
 from tests.support import build_band, build_full_band
-from tests.testapp.models import Album, Anthem, Band, Member, Song
+from tests.testapp.models import Album, Anthem, Band, Genre, Member, Song
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +103,73 @@ def test_a_receiver_of_cluster_saving_may_save_the_root() -> None:
 
     assert rows() == (1, 2, 2, 4)
     assert Band.objects.get().name == "renamed"
+
+
+def names(manager: Any, attribute: str) -> list[str]:
+    return list(manager.values_list(attribute, flat=True))
+
+
+def add_member(band: Any) -> None:
+    band.members.create(name="of the receiver")
+
+
+def link_genre(band: Any) -> None:
+    band.genres.add(Genre.objects.create(name="of the receiver"))
+
+
+def add_below(band: Any) -> None:
+    band.albums.get(title="plain").songs.create(title="of the receiver", track=1)
+
+
+def change_and_remove(band: Any) -> None:
+    band.albums.get(title="plain").title = "changed"
+    band.albums.remove(band.albums.get(title="other"))
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["a new cluster", "a stored cluster"])
+@pytest.mark.parametrize(
+    ("change", "read", "found"),
+    [
+        pytest.param(add_member, lambda band: names(band.members, "name"), ["of the receiver"], id="a child"),
+        pytest.param(link_genre, lambda band: names(band.genres, "name"), ["of the receiver"], id="a link"),
+        pytest.param(
+            add_below, lambda band: names(Song.objects, "title"), ["of the receiver"], id="a child of a child"
+        ),
+        pytest.param(change_and_remove, lambda band: names(band.albums, "title"), ["changed"], id="other rows"),
+    ],
+)
+def test_what_a_receiver_of_cluster_saving_does_is_written_by_the_same_save(
+    stored: bool, change: Callable[[Any], None], read: Callable[[Any], list[str]], found: list[str]
+) -> None:
+    band = Band(name="band", albums=[Album(title="plain"), Album(title="other")])
+    if stored:
+        band.save()
+        band.albums.get_object_list()
+
+    def receive(instance: Any, **kwargs: Any) -> None:
+        change(instance)
+
+    with heard(cluster_saving, receive, Band):
+        band.save()
+
+    assert read(Band.objects.get()) == found
+    assert not band.members.is_deferring
+
+
+def test_what_a_receiver_of_cluster_saving_did_is_undone_when_the_save_fails() -> None:
+    band = Band(name="band", albums=[Album(title="plain")])
+
+    def receive(instance: Any, **kwargs: Any) -> None:
+        add_member(instance)
+        raise RuntimeError
+
+    with heard(cluster_saving, receive, Band), pytest.raises(RuntimeError):
+        band.save()
+
+    assert rows() == (0, 0, 0, 0)
+    assert band.members.count() == 0
+    band.save()
+    assert rows() == (1, 0, 1, 0)
 
 
 def test_what_a_receiver_adds_is_saved_too() -> None:

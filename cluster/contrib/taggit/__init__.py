@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from cluster.contrib.taggit.field import ClusterTaggableManager
 from cluster.contrib.taggit.saving import store_tags
-from cluster.signals import cluster_saving
+from cluster.signals import cluster_writing
 
 __all__ = ["ClusterTaggableManager"]
 
-cluster_saving.connect(store_tags, dispatch_uid="cluster.contrib.taggit")
+cluster_writing.connect(store_tags, dispatch_uid="cluster.contrib.taggit")
