@@ -71,6 +71,7 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
     def _new_query(self) -> HeldQuery:
         query = HeldQuery(self.model)
         query.source = self._source
+        query.linked_by = self._source.linked_by
         return query
 
     @property
@@ -124,6 +125,7 @@ class FakeQuerySet(PlainMethods, HeldWrites, HeldMerges):  # type: ignore[overri
         clone._source = source
         if clone._query is not None:
             clone._query.source = source
+            clone._query.linked_by = source.linked_by
         return clone
 
     def _with_plain(self, plain: PlainQuery) -> Any:

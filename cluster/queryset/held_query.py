@@ -28,6 +28,7 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
 
     Attributes:
         source: Where the instances come from.
+        linked_by: The relations by which Django has joined the rows that link the instances to what holds them.
         outer_alias: For a query over one row of an outer query (the inner query of an ``exclude()`` over a to-many
             relation): the alias of the outer table whose instance is the only row.
         reused: For such a query over a relation that the outer query has joined already: the aliases of its table in
@@ -36,6 +37,7 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
     """
 
     source: Source | None = None
+    linked_by: Collection[Any] = ()
     outer_alias: str | None = None
     reused: tuple[str, str] | None = None
     matches_missing: bool = False
@@ -46,6 +48,7 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         held: Any = query.chain()
         held.__class__ = cls
         held.source = source
+        held.linked_by = getattr(query, "linked_by", ()) or source.linked_by
         return held  # type: ignore[no-any-return]
 
     def base_instances(self) -> Collection[Model]:
@@ -71,6 +74,16 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
             lookup.unsaved = unsaved
         return lookup
 
+    def join(self, join: Any, *args: Any, **kwargs: Any) -> Any:
+        """Join a table; by the rows that link the instances Django means what it has joined to find them."""
+        if join.parent_alias and join.parent_alias == self.base_table and join.join_field in self.linked_by:
+            raise NotInMemoryError(
+                f"Cannot join {join.join_field.related_model.__name__} with held {self.model._meta.object_name} "
+                "objects: Django joins only the rows that link them to what holds them. Save the cluster first, or "
+                "query the model's manager."
+            )
+        return super().join(join, *args, **kwargs)
+
     def split_exclude(self, filter_expr: Any, can_reuse: Any, names_with_path: Any) -> Any:
         """Return the condition that some related row matches, for an ``exclude()`` over a to-many relation."""
         name, value = filter_expr
@@ -93,6 +106,7 @@ class HeldQuery(DjangoQuery):  # type: ignore[misc]
         elif isinstance(value, F):
             value = OuterRef(value.name)  # type: ignore[attr-defined]
         query = type(self)(self.model)
+        query.linked_by = self.linked_by
         query._filtered_relations = self._filtered_relations
         query.add_filter(name, value)
         query.clear_ordering(force=True)

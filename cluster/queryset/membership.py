@@ -68,6 +68,11 @@ class MergedSource:
         """What the database router is told of the first source."""
         return self._first.hints
 
+    @property
+    def linked_by(self) -> Collection[Any]:
+        """The relations of both."""
+        return (*self._first.linked_by, *self._second.linked_by)
+
     def instances(self) -> Collection[Model]:
         """Return the instances of both, each row once."""
         rows: dict[Any, Model] = {}

@@ -19,6 +19,11 @@ class Source(Protocol):
         """What the database router is told when it chooses where missing related rows are fetched."""
         ...
 
+    @property
+    def linked_by(self) -> Collection[Any]:
+        """The relations to the rows of the through models by which the instances are linked to what holds them."""
+        ...
+
     def instances(self) -> Collection[Model]:
         """Return the instances in held order; the caller copies what it keeps."""
         ...

@@ -11,6 +11,8 @@ from django.db.models import Model
 class ListSource:
     """A list of instances of one model that belongs to no relation."""
 
+    linked_by: Collection[Any] = ()
+
     def __init__(self, model: type[Model], instances: Iterable[Model]) -> None:
         self.model = model
         self._instances = instances if isinstance(instances, list) else list(instances)

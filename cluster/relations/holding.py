@@ -164,6 +164,14 @@ class RelationSource:
         """The parent, as Django's related managers give it to the database router."""
         return {"instance": self.parent}
 
+    @property
+    def linked_by(self) -> Collection[Any]:
+        """The relation of linked objects to the rows of the through model; none for children."""
+        if self.relation.is_child:
+            return ()
+        through: Any = self.relation.rel.through
+        return (through._meta.get_field(self.relation.field.m2m_reverse_field_name()).remote_field,)
+
     def instances(self) -> Collection[Model]:
         """Return the held objects in the order in which they came."""
         return self.held.objects()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 from django.test.utils import isolate_apps
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
-from tests.testapp.models import Album, Appearance, Band, Festival, Genre, Label, Member, Stop, Tour
+from tests.testapp.models import Album, Appearance, Band, Festival, Genre, Label, Member, Node, Stop, Tour
 
 pytestmark = pytest.mark.django_db
 
@@ -194,6 +196,40 @@ def test_the_rows_that_link_are_used_where_they_are_held(django_assert_num_queri
     with django_assert_num_queries(0):
         assert festivals.filter(appearances__stage="side", bands__name="a").exists()
         assert not festivals.filter(appearances__stage="main").exists()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda bands: bands.filter(festivals__name="other"),
+        lambda bands: bands.filter(appearances__stage="left"),
+        lambda bands: bands.exclude(appearances__stage="left"),
+        lambda bands: bands.order_by("festivals__name"),
+        lambda bands: bands.values_list("appearances__fee"),
+        lambda bands: bands.annotate(number=Count("festivals")),
+        lambda bands: (bands.all() | Festival(bands=[Band()]).bands.all()).filter(festivals__name="other"),
+        lambda bands: pickle.loads(pickle.dumps(bands.annotate(one=Value(1)))).filter(festivals__name="other"),
+    ],
+    ids=["links", "rows", "exclude", "order", "values", "annotate", "two relations", "pickled"],
+)
+def test_held_links_are_not_followed_back(ask: Callable[[Any], Any]) -> None:
+    """Of a live relation Django means by this the row that links an object to the one instance."""
+    festival = Festival(name="x", bands=[Band(name="a")])
+
+    with pytest.raises(NotInMemoryError) as caught:
+        list(ask(festival.bands))
+
+    assert str(caught.value) == (
+        "Cannot join Appearance with held Band objects: Django joins only the rows that link them to what holds them. "
+        "Save the cluster first, or query the model's manager."
+    )
+
+
+def test_other_links_of_linked_objects_are_followed() -> None:
+    festival = Festival(name="x", bands=[Band(name="a", genres=[Genre.objects.create(name="rock")])])
+
+    assert [band.name for band in festival.bands.filter(genres__name="rock")] == ["a"]
+    assert [node.name for node in Node(name="x", follows=[Node(name="y")]).follows.filter(follows=None)] == ["y"]
 
 
 def held_albums(band: Band) -> Any:
