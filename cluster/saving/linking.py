@@ -131,6 +131,13 @@ class LinkWriter:
         return list(rows.values_list(attname, flat=True))
 
     def _added_values(self, change: LinkChange) -> list[Any]:
+        if source_value(change.holding) is None:
+            instance, attname = change.holding.node.instance, self.source.target_field.attname
+            # Django's own words, of its related managers.
+            raise ValueError(
+                f'"{instance!r}" needs to have a value for field "{attname}" before this many-to-many relationship '
+                "can be used."
+            )
         values = []
         for index, target in change.added:
             value = getattr(target, self.target.target_field.attname)

@@ -24,10 +24,20 @@ from cluster.saving.work import Insert, Update
 
 
 def point(written: Insert | Update) -> None:
-    """Make a child point at its parents, which have their keys by now."""
+    """Make a child point at its parents, which have their keys by now.
+
+    Raises:
+        ValueError: A parent that has a row lacks the value by which children point at it.
+    """
     values, state = written.instance.__dict__, written.instance._state
     for field, parent in written.pointers:
-        values[field.attname] = getattr(parent, field.target_field.attname)
+        values[field.attname] = value = getattr(parent, field.target_field.attname)
+        if value is None and not parent._state.adding:
+            # Django's own words, of its related managers.
+            raise ValueError(
+                f'"{parent!r}" needs to have a value for field "{field.target_field.attname}" before this relationship '
+                "can be used."
+            )
         state.fields_cache[field.cache_name] = parent
     take_generic_keys(written.instance)
 

@@ -30,6 +30,8 @@ from tests.testapp.models import (
     Song,
     Stop,
     Tour,
+    Voucher,
+    VoucherUse,
 )
 
 pytestmark = pytest.mark.django_db
@@ -326,3 +328,32 @@ def test_another_error_of_a_value_is_left_as_it_is(title: str) -> None:
         refused(band, ValueError, r"^Field 'position' expected a number but got 'first'")
     finally:
         post_save.disconnect(receive, sender=Album)
+
+
+@pytest.mark.parametrize("code", [None, "A"])
+def test_children_need_the_value_by_which_they_point_at_a_parent_that_is_saved(code: str | None) -> None:
+    voucher = Voucher(code=code, uses=[VoucherUse(place="x")])
+    if code:
+        voucher.save()
+        voucher.uses.get_object_list()[0].place = "y"
+        voucher.code = None
+
+    refused(
+        voucher,
+        ValueError,
+        r'^"<Voucher: .+>" needs to have a value for field "code" before this relationship can be used\.$',
+    )
+
+    assert VoucherUse.objects.filter(voucher="A").count() == (1 if code else 0)
+
+
+def test_links_need_the_value_by_which_they_point_at_their_instance() -> None:
+    voucher = Voucher(genres=[Genre.objects.create(name="rock")])
+
+    refused(
+        voucher,
+        ValueError,
+        r'^"<Voucher: .+>" needs to have a value for field "code" before this many-to-many relationship can be used\.$',
+    )
+
+    assert not Voucher.genres.through.objects.exists()

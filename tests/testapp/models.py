@@ -333,6 +333,25 @@ class CatalogueItem(models.Model):
     name = models.CharField(max_length=80)
 
 
+class Voucher(ClusterableModel):
+    """Children and links point at a unique field that may be null."""
+
+    code = models.CharField(max_length=20, unique=True, null=True, blank=True)
+    genres = ParentalManyToManyField(Genre, through="VoucherGenre", blank=True, related_name="vouchers")
+
+
+class VoucherUse(models.Model):
+    voucher = ParentalKey(
+        Voucher, to_field="code", on_delete=models.SET_NULL, null=True, blank=True, related_name="uses"
+    )
+    place = models.CharField(max_length=80)
+
+
+class VoucherGenre(models.Model):
+    voucher = models.ForeignKey(Voucher, to_field="code", on_delete=models.CASCADE, null=True)
+    genre = models.ForeignKey(Genre, on_delete=models.CASCADE)
+
+
 # Inheritance ---------------------------------------------------------------------------------------------------------
 
 
