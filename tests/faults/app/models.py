@@ -334,5 +334,5 @@ if hasattr(models, "DB_SET_NULL"):  # Remove when Django >= 6.1 is the floor.
     class Poem(models.Model):
         """Outlives its parent by what the database does."""
 
-        shelf = ParentalKey(Shelf, on_delete=models.DB_SET_NULL, null=True, related_name="poems")
+        binder = ParentalKey(Binder, on_delete=models.DB_SET_NULL, null=True, related_name="poems")
         text = models.CharField(max_length=80)
