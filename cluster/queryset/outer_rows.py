@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models.expressions import Col, ColPairs, Value
-from django.db.models.lookups import Lookup
+from django.db.models.lookups import Exact, In, Lookup
 from django.db.models.sql import Query
 from django.db.models.sql.where import WhereNode
 
@@ -81,4 +81,7 @@ def _expression_with_values(node: Any, values: Mapping[Col, Value]) -> Any:
         clone.rhs = tuple(values[column].value for column in node.rhs.get_cols())
     else:
         clone.set_source_expressions([None if source is None else with_values(source, values) for source in sources])
+        if isinstance(clone, In) and isinstance(clone.rhs, Value):
+            # IN takes no value without brackets, which Django 5.2 gives to a column alone.
+            return Exact(clone.lhs, clone.rhs)
     return clone

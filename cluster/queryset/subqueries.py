@@ -7,7 +7,7 @@ row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.expressions import Col, Exists, Subquery, Value
@@ -19,7 +19,7 @@ from cluster.errors import NotInMemoryError
 from cluster.queryset.columns import UnsavedKey, column_reader, prepared_value
 from cluster.queryset.outer_rows import outer_columns, with_values
 from cluster.queryset.registry import Evaluator, compiles
-from cluster.queryset.rows import Row
+from cluster.queryset.rows import Row, value_identity
 
 if TYPE_CHECKING:
     from cluster.queryset.compiling import Compiler
@@ -195,7 +195,7 @@ def find_tie(query: Query) -> Any | None:
     columns = outer_columns(query)
     if len(columns) != 1 or query.combinator or query.distinct_fields or query.where.negated:
         return None
-    if query.where.connector != AND or _aggregates_without_groups(query):
+    if query.where.connector != AND or _aggregates_without_groups(query) or _has_windows(query):
         return None
     for child in query.where.children:
         if isinstance(child, Exact) and child.rhs == columns[0] and isinstance(child.lhs, Col):
@@ -209,6 +209,12 @@ def _aggregates_without_groups(query: Query) -> bool:
     return any(annotation.contains_aggregate for annotation in query.annotations.values())
 
 
+def _has_windows(query: Query) -> bool:
+    """Tell whether a subquery looks at other rows of its own, which must be those of one outer row."""
+    expressions: list[Any] = [*query.annotations.values(), query.where, *query.order_by]
+    return any(getattr(expression, "contains_over_clause", False) for expression in expressions)
+
+
 def _batch_runner(query: Query, tie: Any, compiler: Compiler) -> Runner:
     outer_value = compiler.compile_key(tie.rhs)
     found: dict[Any, Rows] = {}
@@ -217,23 +223,25 @@ def _batch_runner(query: Query, tie: Any, compiler: Compiler) -> Runner:
         key = outer_value(row)
         if key is None or type(key) is UnsavedKey:
             return []
-        if key not in found:
-            keys = {outer_value(other) for other in compiler.stage} | {key}
-            found.update(_fetch(query, tie, [k for k in keys if k is not None and type(k) is not UnsavedKey], compiler))
-        return found[key]
+        identity = value_identity(key)
+        if identity not in found:
+            keys = {value_identity(each): each for each in (key, *map(outer_value, compiler.stage))}
+            asked = {i: k for i, k in keys.items() if k is not None and type(k) is not UnsavedKey}
+            found.update(_fetch(query, tie, asked, compiler))
+        return found[identity]
 
     return run_in_batch
 
 
-def _fetch(query: Query, tie: Any, keys: Sequence[Any], compiler: Compiler) -> dict[Any, Rows]:
+def _fetch(query: Query, tie: Any, keys: Mapping[Any, Any], compiler: Compiler) -> dict[Any, Rows]:
     live = query.clone()
     low, high = live.low_mark, live.high_mark
     live.clear_limits()
     live.where = WhereNode([child for child in query.where.children if child is not tie], connector=AND)
-    live.where.add(tie.lhs.target.get_lookup("in")(tie.lhs, keys), AND)
+    live.where.add(tie.lhs.target.get_lookup("in")(tie.lhs, list(keys.values())), AND)
     live.add_annotation(tie.lhs.target.get_col(tie.lhs.alias), _TIE)
     grouped: dict[Any, Rows] = {key: [] for key in keys}
     for *values, key in run_live(live, compiler):
         # A field of the user's may give values of another form than the one in which they are compared.
-        grouped.setdefault(prepared_value(key, tie.lhs.target), []).append(tuple(values))
+        grouped.setdefault(value_identity(prepared_value(key, tie.lhs.target)), []).append(tuple(values))
     return {key: rows[low:high] for key, rows in grouped.items()}

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db.models import Count, Exists, F, FilteredRelation, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, FilteredRelation, Model, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.fields.tuple_lookups import Tuple, TupleExact, TupleIn, TupleIsNull
+from django.db.models.functions import RowNumber
 
 from cluster.errors import NotInMemoryError
 from cluster.queryset import FakeQuerySet
@@ -34,7 +35,7 @@ def rows(db: None) -> None:
     for position, subject in enumerate(subjects):
         Remark.objects.create(subject=subject, text=f"r{position}")
     for name in "xy":
-        specimen = Specimen.objects.create(char=name)
+        specimen = Specimen.objects.create(char=name, json={"name": name, "parts": [1, 2]})
         Part.objects.bulk_create([Part(specimen=specimen, name=part, size=len(part)) for part in ("p", "qq", name)])
 
 
@@ -53,6 +54,13 @@ def answer(ask: Ask, queryset: Any) -> Any:
 
 def seat(row: int, number: int) -> Seat:
     return Seat(row=row, number=number)
+
+
+NUMBER = Window(RowNumber(), order_by=["-size", "-name"])
+
+
+def windowed_parts() -> QuerySet[Part]:
+    return Part.objects.filter(specimen=OuterRef("pk")).annotate(number=NUMBER)
 
 
 SITTINGS: dict[str, Ask] = {
@@ -119,11 +127,30 @@ SPECIMENS: dict[str, Ask] = {
         .order_by("char")
         .values_list("char", "n")
     ),
+    "outer row as the only one in a list": lambda q: q.filter(
+        Exists(Part.objects.filter(specimen__in=OuterRef("pk"), name="x"))
+    ),
+    "outer row's json": lambda q: (
+        q.annotate(n=Exists(Specimen.objects.exclude(pk=OuterRef("pk")).filter(json=OuterRef("json"))))
+        .annotate(m=Exists(Specimen.objects.filter(json=OuterRef("json"))))
+        .order_by("char")
+        .values_list("n", "m")
+    ),
+    "window over the parts of one outer row": lambda q: (
+        q.annotate(n=Subquery(windowed_parts().order_by("name").values("number")[:1]))
+        .order_by("char")
+        .values_list("n", flat=True)
+    ),
+    "ordered by a window over the parts of one outer row": lambda q: (
+        q.annotate(n=Subquery(Part.objects.filter(specimen=OuterRef("pk")).order_by(NUMBER.desc()).values("name")[:1]))
+        .order_by("char")
+        .values_list("n", flat=True)
+    ),
     "filtered relation": lambda q: [
-        (item.char, item.long and item.long.name)
-        for item in q.annotate(long=FilteredRelation("parts", condition=Q(parts__size=2)))
-        .filter(long__isnull=False)
-        .select_related("long")
+        (item.char, item.of_two and item.of_two.name)
+        for item in q.annotate(of_two=FilteredRelation("parts", condition=Q(parts__size=2)))
+        .filter(of_two__isnull=False)
+        .select_related("of_two")
         .order_by("char")
     ],
     "filtered relation that repeats": lambda q: [
