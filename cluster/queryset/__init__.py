@@ -11,6 +11,7 @@ from cluster.queryset.registry import (
     register_function,
     register_lookup,
     register_transform,
+    register_window_function,
 )
 from cluster.queryset.source import HoldsRelations, Source
 from cluster.queryset.sources import ListSource
@@ -29,5 +30,6 @@ __all__ = [
     "register_function",
     "register_lookup",
     "register_transform",
+    "register_window_function",
     "whole_querysets",
 ]

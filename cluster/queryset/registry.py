@@ -81,7 +81,7 @@ expressions = Meanings("expression", "register_expression")
 lookups = Meanings("lookup", "register_lookup")
 functions = Meanings("function", "register_function")
 aggregates = Meanings("aggregate", "register_aggregate")
-windows = Meanings("window function", "compiles_window")
+windows = Meanings("window function", "register_window_function")
 
 
 def compiles(*classes: type) -> Callable[[Implementation], Implementation]:
@@ -208,6 +208,22 @@ def register_aggregate(aggregate: type, implementation: Callable[[list[Any]], An
         return implementation
 
     aggregates.register((aggregate,), build)
+
+
+def register_window_function(function: type, implementation: Callable[[list[tuple[Any, ...]]], list[Any]]) -> None:
+    """Give a project's own window function a meaning in memory.
+
+    Args:
+        function: The ``Func`` class, which is ``window_compatible``.
+        implementation: Gets the rows of a partition in the window's order, each as the tuple of the values of the
+            function's arguments, and returns a value for each of them.
+    """
+
+    def build(expression: Any, compiler: Any) -> Callable[[Any], list[Any]]:
+        arguments = [compiler.compile(argument) for argument in expression.get_source_expressions()]
+        return lambda partition: implementation([tuple(each(row) for each in arguments) for row in partition.rows])
+
+    windows.register((function,), build)
 
 
 def register_expression(expression: type, compile_expression: CompileExpression) -> None:

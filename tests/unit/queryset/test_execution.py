@@ -127,7 +127,7 @@ def test_repetitions_are_told_as_json_is(by_facts):
 def test_partitions_and_peers_are_told_apart_as_json_is():
     bands = FakeQuerySet(Band, [Band(pk=key, facts={"a": fact}) for key, fact in enumerate([1, True], start=1)])
     by_value = Window(Count("pk"), partition_by=F("facts__a"))
-    in_order = Window(Rank(), order_by=F("facts__a"))
+    in_order = Window(Rank(), order_by=[F("facts__a")])
 
     counted = bands.annotate(number=by_value, rank=in_order).order_by("pk")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db.models import Aggregate, CharField, F, Func, IntegerField, Lookup, Transform, Value
+from django.db.models import Aggregate, CharField, F, Func, IntegerField, Lookup, Transform, Value, Window
 from django.db.models.functions import Upper
 from django.test.utils import register_lookup as django_knows
 
@@ -16,11 +16,18 @@ from cluster.queryset import (
     register_function,
     register_lookup,
     register_transform,
+    register_window_function,
     registry,
 )
 from tests.testapp.models import Label
 
 pytestmark = pytest.mark.django_db
+
+
+class SoFar(Func):
+    function = "SO_FAR"
+    output_field = IntegerField()
+    window_compatible = True
 
 
 class Sounds(Lookup):  # type: ignore[type-arg]
@@ -116,6 +123,23 @@ def test_a_projects_own_aggregate_gets_a_meaning(labels: FakeQuerySet) -> None:
     register_aggregate(Longest, lambda values: max(map(len, values), default=None))
 
     assert labels.aggregate(n=Longest("name")) == {"n": 3}
+
+
+def test_a_projects_own_window_function_gets_a_meaning(labels: FakeQuerySet) -> None:
+    asked = labels.annotate(n=Window(SoFar("name"), order_by="-name")).order_by("name").values_list("n", flat=True)
+    with pytest.raises(NotInMemoryError) as raised:
+        list(asked)
+
+    register_window_function(
+        SoFar, lambda rows: [sum(len(name) for (name,) in rows[: n + 1]) for n in range(len(rows))]
+    )
+
+    assert str(raised.value) == (
+        "tests.unit.queryset.test_registry.SoFar has no meaning in memory. Give this window function one with "
+        "cluster.queryset.register_window_function(), or ask the database: save the cluster and query the live "
+        "relation."
+    )
+    assert list(asked.all()) == [5, 2]
 
 
 def test_a_projects_own_expression_gets_a_meaning(labels: FakeQuerySet) -> None:
