@@ -92,7 +92,8 @@ def diff(before: Comparable, after: Comparable, *, model: type[Model] | None = N
 def diff_from_database(instance: Model, *, using: str | None = None) -> Diff:
     """Return what differs between the database and a cluster in memory: what a save would change.
 
-    Reads the instance's row and one query per relation and level; the instance stays as it is.
+    Reads the instance's row and one query per relation and level, and one more for each that is live on the instance,
+    whose rows are its side of the comparison; the instance stays as it is.
 
     Raises:
         DoesNotExist: The instance has no row.
