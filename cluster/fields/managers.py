@@ -118,7 +118,9 @@ class HeldRelatedManager(AltersData, ManagerBase):
         """
         superclass = getattr(self.model, manager).__class__
         live = self.live_manager(manager=manager).__class__ if has_row(self.instance) else self._live_manager_class
-        return build_manager_class(self._kind, superclass, self._relation, live, OtherManager)(self.instance)
+        other = build_manager_class(self._kind, superclass, self._relation, live, OtherManager)
+        other._named = manager
+        return other(self.instance)
 
     def __reduce__(self) -> Any:
         return (related_manager_of, (self.instance, self._relation.name))

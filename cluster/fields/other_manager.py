@@ -11,6 +11,11 @@ from cluster.relations import HeldList
 from cluster.relations.holding import new_list
 
 
+def other_manager_of(instance: Model, name: str, manager: str) -> Any:
+    """Return a relation over another manager; what a pickled one is restored by."""
+    return getattr(instance, name)(manager=manager)
+
+
 class OtherManager:
     """Mixed into a relation's manager that was asked for by the name of a manager of the related model.
 
@@ -19,6 +24,7 @@ class OtherManager:
 
     instance: Any
     _relation: Any
+    _named: str
     get_live_queryset: Any
     get_object_list: Any
     get_queryset: Any
@@ -47,6 +53,9 @@ class OtherManager:
         staying = new_list(self._relation, () if clear else wanted)
         super().remove(*(each for each in self._shown() if each not in staying))  # type: ignore[misc]
         self.add(*wanted, **options)
+
+    def __reduce__(self) -> Any:
+        return (other_manager_of, (self.instance, self._relation.name, self._named))
 
     def _shown(self) -> HeldList:
         self.get_object_list()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -159,3 +160,10 @@ def test_an_object_of_another_model_is_refused_before_anything_is_read():
 
     assert log.statements == []
     assert not magazine.articles.is_deferring
+
+
+@pytest.mark.parametrize("build", [live_magazine, held_magazine, unsaved_magazine])
+def test_it_is_pickled_as_the_manager_that_it_is(build: Callable[[], Magazine]) -> None:
+    manager = pickle.loads(pickle.dumps(build().articles(manager="short")))
+
+    assert {article.title for article in manager.all()} == {"short"}
