@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.models.signals import post_save
 
 from cluster.errors import ClusterCycleError, ForeignChildError, StaleClusterError, UnsavedParentError
@@ -338,11 +338,15 @@ def test_children_need_the_value_by_which_they_point_at_a_parent_that_is_saved(c
         voucher.uses.get_object_list()[0].place = "y"
         voucher.code = None
 
-    refused(
-        voucher,
-        ValueError,
-        r'^"<Voucher: .+>" needs to have a value for field "code" before this relationship can be used\.$',
-    )
+    if code and not connection.features.can_defer_constraint_checks:
+        # MariaDB sees at once that the row points at nothing any more.
+        refused(voucher, IntegrityError, "foreign key constraint fails")
+    else:
+        refused(
+            voucher,
+            ValueError,
+            r'^"<Voucher: .+>" needs to have a value for field "code" before this relationship can be used\.$',
+        )
 
     assert VoucherUse.objects.filter(voucher="A").count() == (1 if code else 0)
 
