@@ -239,6 +239,17 @@ def test_a_nullable_key_with_set_null_is_nulled_on_removal():
     assert band.instruments.count() == 0
 
 
+def test_a_stranger_keeps_its_parent_when_it_is_taken_out_of_where_it_is_not():
+    harp = Instrument(name="harp")
+    owner = Band(name="owner", instruments=[harp])
+    band = Band(name="x", instruments=[Instrument(name="guitar")])
+
+    band.instruments.remove(harp, Instrument(name="new"))
+
+    assert harp.band is owner
+    assert band.instruments.count() == 1
+
+
 def test_is_deferring_tells_whether_changes_wait():
     band = live()
     assert not band.members.is_deferring
