@@ -35,12 +35,12 @@ class QuickAnswers:
     def count(self) -> int:
         """Count the objects."""
         held = held_list(self.instance, self._relation)
-        return counting(self).count() if held is None else len(held)
+        return counting(self).count() if held is None else len(held.objects())
 
     def exists(self) -> bool:
         """Tell whether there is any object."""
         held = held_list(self.instance, self._relation)
-        return counting(self).exists() if held is None else len(held) > 0
+        return counting(self).exists() if held is None else bool(held.objects())
 
     def first(self) -> Any:
         """Return the first object, or ``None``."""

@@ -73,7 +73,7 @@ class MergedSource:
         """The relations of both."""
         return (*self._first.linked_by, *self._second.linked_by)
 
-    def instances(self) -> Collection[Model]:
+    def instances(self) -> list[Model]:
         """Return the instances of both, each row once."""
         rows: dict[Any, Model] = {}
         for instance in (*self._first.instances(), *self._second.instances()):

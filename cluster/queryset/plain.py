@@ -118,7 +118,7 @@ class PlainQuery:
     def selected(self, source: Any, using: Callable[[], str]) -> list[Model]:
         """Return the instances that pass all filters, in held order."""
         if not self.filters:
-            return list(source.instances())
+            return source.instances()  # type: ignore[no-any-return]
         if self.is_sliced and self.high == self.low:
             return []
         instances = self.candidates(source)

@@ -48,7 +48,7 @@ class PlainMethods(DjangoQuerySet):
         plain = self._plain
         if self._result_cache is None and plain is not None:
             # Most relations are read whole, and most have a few rows: that way is the shortest.
-            self._result_cache = list(self._source.instances()) if plain is UNORDERED else plain.results(self)
+            self._result_cache = self._source.instances() if plain is UNORDERED else plain.results(self)
         if self._result_cache is None or self._prefetch_related_lookups:
             super()._fetch_all()
 

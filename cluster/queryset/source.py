@@ -24,8 +24,8 @@ class Source(Protocol):
         """The relations to the rows of the through models by which the instances are linked to what holds them."""
         ...
 
-    def instances(self) -> Collection[Model]:
-        """Return the instances in held order; the caller copies what it keeps."""
+    def instances(self) -> list[Model]:
+        """Return the instances in held order, in a list that nobody changes."""
         ...
 
     def in_key_order(self) -> bool:

@@ -22,9 +22,9 @@ class ListSource:
         """Nothing: the instances belong to no other."""
         return {}
 
-    def instances(self) -> Collection[Model]:
-        """Return the list."""
-        return self._instances
+    def instances(self) -> list[Model]:
+        """Return what is in the list now."""
+        return self._instances.copy()
 
     def in_key_order(self) -> bool:
         """Return ``False``, as nobody has looked."""

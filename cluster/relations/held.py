@@ -50,7 +50,7 @@ class HeldList(Sequence[Model]):
 
     def _fill(self, objects: list[Model]) -> None:
         self._slots: dict[int, Model] = dict(enumerate(objects))
-        # What the slots have, made when it is asked for: copied much faster. Only _put() and _take_out() change slots.
+        # What the slots have, made when it is asked for. Only _put() and _take_out() change slots.
         self._in_order: list[Model] | None = None
         self._next = len(objects)
         self._index: SlotIndex | None = None
@@ -69,11 +69,10 @@ class HeldList(Sequence[Model]):
         return len(self._slots)
 
     def __iter__(self) -> Iterator[Model]:
-        # A copy, as the list may be changed by whoever goes through it.
-        return iter(self.objects().copy())
+        return iter(self.objects())
 
     def objects(self) -> list[Model]:
-        """Return the objects in a list that is only to be read, at once or not at all: it changes with this one."""
+        """Return the objects in a list that nobody changes: what changes this one has another made."""
         if not self._is_settled:
             self._indexed()
         if self._in_order is None:
@@ -127,16 +126,14 @@ class HeldList(Sequence[Model]):
         if slot is None:
             slot = self._next
             self._next += 1
-            if self._in_order is not None:
-                self._in_order.append(instance)
         else:
             replaced = self._slots[slot]
             if replaced is instance:
                 return None
-            self._in_order = None
             index.forget(slot, replaced)
             self._replace(replaced, instance)
         self._slots[slot] = instance
+        self._in_order = None
         index.remember(slot, instance, key)
         return replaced
 

@@ -172,7 +172,7 @@ class RelationSource:
         through: Any = self.relation.rel.through
         return (through._meta.get_field(self.relation.field.m2m_reverse_field_name()).remote_field,)
 
-    def instances(self) -> Collection[Model]:
+    def instances(self) -> list[Model]:
         """Return the held objects in the order in which they came."""
         return self.held.objects()
 

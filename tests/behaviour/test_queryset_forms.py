@@ -206,3 +206,26 @@ def test_a_queryset_can_be_taken_apart_by_djangos_internals(band: Band) -> None:
     assert queryset.query.high_mark == 5
     assert queryset.query.model is Album
     assert [album.position for album in queryset] == [1]
+
+
+def test_results_are_those_of_the_evaluation_whatever_becomes_of_the_list() -> None:
+    labels = [Label(name="a"), Label(name="b")]
+    queryset = FakeQuerySet(Label, labels)
+
+    evaluated = list(queryset)
+    labels.append(Label(name="c"))
+    del labels[0]
+
+    assert list(queryset) == evaluated
+    assert [label.name for label in queryset.all()] == ["b", "c"]
+
+
+def test_results_are_those_of_the_evaluation_whatever_becomes_of_the_relation(band: Band) -> None:
+    queryset = band.albums.order_by()
+
+    evaluated = list(queryset)
+    band.albums.remove(evaluated[0])
+    band.albums.add(Album(title="later"))
+
+    assert list(queryset) == evaluated
+    assert [album.title for album in queryset.all()] == [*(each.title for each in evaluated[1:]), "later"]

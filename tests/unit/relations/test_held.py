@@ -38,6 +38,19 @@ def test_it_can_be_changed_by_whoever_goes_through_it():
     assert list(held) == []
 
 
+def test_the_list_that_was_read_stays_as_it_was():
+    first, second, equal = Member(pk=1, name="first"), Member(name="second"), Member(pk=1, name="equal")
+    held = HeldList([first])
+
+    read = held.objects()
+    held.add(second)
+    held.add(equal)
+    held.discard(second)
+
+    assert [each is first for each in read] == [True]
+    assert [each is equal for each in held.objects()] == [True]
+
+
 def test_it_reads_the_same_whatever_was_changed_after_it_was_read():
     first, equal, last = Member(name="first"), Member(pk=1, name="equal"), Member(name="last")
     held = HeldList([first, Member(pk=1, name="replaced")])
