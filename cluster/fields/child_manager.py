@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 
 from cluster.fields.managers import HeldRelatedManager
 from cluster.fields.prefetching import forget_prefetched
+from cluster.fields.reading import in_key_order
 from cluster.relations import ensure_state
 from cluster.relations.holding import add_children, new_list, refuse_other_keys, replace_children
 
@@ -136,6 +137,9 @@ class ChildRelatedManager(HeldRelatedManager):
         return await sync_to_async(self.update_or_create)(**kwargs)
 
     aupdate_or_create.alters_data = True  # type: ignore[attr-defined]
+
+    def _live_rows(self) -> list[Any]:
+        return list(in_key_order(self.get_live_queryset()))
 
     def _named_in(self, children: tuple[Any, ...], _listed: Any) -> tuple[Any, ...]:
         self._check_types(children)

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import router
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from cluster.relations import Relation
 from cluster.relations.holding import held_list
@@ -19,7 +19,7 @@ def objects_in(relation: Relation, instances: Sequence[Model], *, using: str | N
     """Return what is in a relation of each instance, held or live, in one query for every 10,000 that are live.
 
     Nothing is held afterwards that was not, and no prefetched objects are used or left behind. Live rows come from the
-    relation's default manager, in its order.
+    relation's default manager, in its order; children without one in that of their keys.
 
     Args:
         relation: A relation that all instances have.
@@ -59,9 +59,18 @@ def _read(relation: Relation, instances: list[Model], using: str | None, rows: d
     using = using or router.db_for_read(relation.related_model, instance=instances[0])
     children = relation.related_model._default_manager.using(using)
     # By value and not by instance, which Django would take apart one by one.
-    for child in relation.among(children, {getattr(each, target) for each in instances}):
+    for child in in_key_order(relation.among(children, {getattr(each, target) for each in instances})):
         rows.setdefault(getattr(child, own), []).append(child)
     return attrgetter(target)
+
+
+def in_key_order(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return rows in their order; without one in that of their keys, as the database gives them in any.
+
+    What was read before, as by ``prefetch_related()``, stays as it came.
+    """
+    is_settled = rows.ordered or rows.query.distinct_fields or rows._result_cache is not None
+    return rows if is_settled else rows.order_by("pk")
 
 
 def _read_by(manager: Any, instances: list[Model], using: str | None, rows: dict[Any, list[Model]]) -> Any:

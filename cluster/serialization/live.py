@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Model
 
 from cluster._compat import is_pk_set
+from cluster.fields.reading import in_key_order
 from cluster.relations import Relation
 from cluster.saving.reading import chunks
 from cluster.serialization.plans import ModelPlan, plan_of
@@ -17,10 +18,11 @@ from cluster.serialization.rows import RowPlan, can_be_read_as_rows
 def live_children(relation: Relation, values: Iterable[Any], using: str) -> Iterator[Any]:
     """Give the queryset of the children of parents, told by the values that the children point with; one query.
 
-    They come through the default manager and in its order, as in Django's related managers.
+    They come through the default manager and in its order, as in Django's related managers; without one in that of
+    their keys, so that data of the same rows is the same.
     """
     for chunk in chunks(dict.fromkeys(values)):
-        yield relation.among(relation.related_model._default_manager.using(using), chunk)
+        yield in_key_order(relation.among(relation.related_model._default_manager.using(using), chunk))
 
 
 def row_plan_for(plan: ModelPlan, queryset: Any, relation: Relation) -> RowPlan | None:

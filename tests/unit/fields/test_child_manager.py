@@ -6,6 +6,7 @@ import gc
 import pickle
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -190,6 +191,20 @@ def test_an_object_of_another_model_is_a_type_error_and_changes_nothing(build: C
         getattr(band.members, change)(*arguments)
 
     assert names(band) == ["Ann", "Bob"]
+
+
+@pytest.mark.parametrize("read", [lambda band: band.members.get_object_list(), lambda band: band.serializable_data()])
+def test_children_without_an_ordering_are_read_in_the_order_of_their_keys(read: Callable[[Band], Any]):
+    """PostgreSQL gives a row that was updated last."""
+    band = live()
+    Member.objects.filter(pk=min(Member.objects.values_list("pk", flat=True))).update(instrument="harp")
+
+    with logged_statements() as log:
+        found = read(band)
+
+    members = found["members"] if isinstance(found, dict) else [{"pk": member.pk} for member in found]
+    assert [member["pk"] for member in members] == sorted(Member.objects.values_list("pk", flat=True))
+    assert any("ORDER BY" in sql for sql in log.statements if "testapp_member" in sql)
 
 
 def test_duplicates_collapse():
