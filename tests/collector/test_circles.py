@@ -42,7 +42,7 @@ def test_a_row_that_needs_a_row_which_never_comes_is_refused():
 def test_a_merge_lets_rows_swap_their_unique_values():
     client = build_tenant()
     text, manifest = dumped(client)
-    one, other = Item.objects.all()
+    one, other = Item.objects.order_by("pk")
     Item.objects.filter(pk=one.pk).update(position=99)
     Item.objects.filter(pk=other.pk).update(position=1)
     Item.objects.filter(pk=one.pk).update(position=2)

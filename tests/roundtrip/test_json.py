@@ -114,7 +114,7 @@ def test_a_child_whose_key_is_that_of_its_parent_comes_back():
 
     Vault.from_json(text).save()
 
-    assert list(Deed.objects.values_list("text", "seals__colour")) == [("house", "red"), ("house", "blue")]
+    assert set(Deed.objects.values_list("text", "seals__colour")) == {("house", "red"), ("house", "blue")}
     assert Vault.objects.get().to_json() == text
 
 

@@ -25,7 +25,10 @@ def draft() -> Place:
 
 
 def tags_of(place: Place) -> list[list[str]]:
-    return [list(place.tags.names()), *(list(dish.flavours.names()) for dish in place.dishes.all())]
+    return [
+        list(place.tags.names()),
+        *(list(dish.flavours.names()) for dish in sorted(place.dishes.all(), key=lambda dish: dish.name)),
+    ]
 
 
 NAMES = [["known", "new"], ["bitter", "salty"], ["salty"]]
